@@ -1,2 +1,97 @@
-//! Placeholder.
+//! Multi-factor authentication to embed: everything between "the password was right" and "this session is proved".
+//!
+//! The host owns its users, passwords, sessions and pages. This library owns enrollment, verification, recovery,
+//! throttling, policy, storage and audit of second factors. [`Mfa`] is the one value to keep; every call takes a
+//! [`Context`] and answers with a typed step.
+//!
+//! ```text
+//! begin ── Proved(assertion) ............ nothing more is asked
+//!       ── Offer | Enroll (menu) ......... enroll_app → confirm → activate → assertion     (Offer: or skip)
+//!       ── Challenge ..................... verify → assertion | recover → menu → enroll_app …
+//!       ── Throttled { until } ........... wait, or recover
+//!       ── RecoverOnly ................... recover
+//! ```
+//!
+//! # Examples
+//! ```
+//! use mfa::policy::{Attributes, Policy};
+//! use mfa::storage::MemoryStorage;
+//! use mfa::testing::{HandClock, TestAuthenticator};
+//! use mfa::{Acknowledged, Context, FirstFactor, Keyring, Mfa, Next, Realm, SessionBinding, Subject, SubjectId};
+//! use mfa::SystemRandom;
+//!
+//! # pollster::block_on(async {
+//! let clock = HandClock::at(1_800_000_000);
+//! let mfa = Mfa::builder()
+//!     .storage(MemoryStorage::new())
+//!     .keyring(Keyring::generate(&SystemRandom)?)
+//!     .clock(clock.clone())
+//!     .build()?;
+//!
+//! let subject = Subject::new(SubjectId::new("u-1")?, "ada@example.com", Attributes::new());
+//! let ctx = Context::new(Realm::new("main", "Example")?, subject, SessionBinding::from_bytes([7; 16]));
+//!
+//! // The password was right. What comes next?
+//! let now = clock.reading();
+//! let Next::Offer(menu) = mfa.begin(&ctx, FirstFactor::password(now)).await? else { panic!("optional by default") };
+//!
+//! let pending = mfa.enroll_app(&ctx, &menu.ticket).await?;            // show pending.qr().svg()
+//! let app = TestAuthenticator::scan(&pending)?;
+//! let confirmed = mfa.confirm(&ctx, &pending.ticket, &app.code_at(now)).await?; // show the recovery code
+//! let assertion = mfa.activate(&ctx, &confirmed.ticket, Acknowledged).await?;
+//! assert_eq!(assertion.amr(), ["pwd", "otp", "mfa"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+//! ```
+//!
+//! # Features
+//! | feature | default | brings |
+//! | --- | --- | --- |
+//! | `qr` | yes | QR codes as SVG and terminal text |
+//! | `sqlite` | no | the embedded backend as [`sqlite`](https://docs.rs/mfa-sqlite) |
+//! | `testing` | no | a hand clock, a seeded random source, a test authenticator |
 #![forbid(unsafe_code)]
+
+mod assertion;
+mod clock;
+mod codec;
+mod context;
+mod decide;
+mod engine;
+mod error;
+mod event;
+mod keyring;
+#[cfg(feature = "qr")]
+mod qr;
+mod random;
+mod record;
+mod refusals;
+mod setup;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod ticket;
+
+pub use assertion::{Assertion, SecondFactor};
+pub use clock::{Clock, ClockError, SystemClock};
+pub use context::{Context, FirstFactor, Realm, Subject};
+pub use decide::Standing;
+pub use engine::{
+    Acknowledged, Challenge, ConfirmedEnrollment, Menu, Mfa, Next, PendingEnrollment, Remember,
+};
+pub use error::{ConfigError, ConfigFault, Error, Rejection, Unavailable};
+pub use event::{Event, EventKind, EventMethod, EventPage, RecordedEvent};
+pub use keyring::{KeyFileError, KeyState, Keyring, KeyringError};
+#[cfg(feature = "qr")]
+pub use qr::QrCode;
+pub use random::{RandomError, RandomSource, SystemRandom};
+pub use setup::MfaBuilder;
+pub use ticket::{Kind, Ticket, kind};
+
+pub use mfa_core::id::{SessionBinding, SubjectId, TenantId};
+pub use mfa_core::time::UnixSeconds;
+/// Rules: who must, who may, with what, how fresh.
+pub use mfa_policy as policy;
+#[cfg(feature = "sqlite")]
+/// The embedded SQLite backend.
+pub use mfa_sqlite as sqlite;
+/// The storage contract and the in-memory backend.
+pub use mfa_storage as storage;

@@ -1,0 +1,60 @@
+//! What comes after a right first factor.
+
+use mfa_core::throttle::Throttled;
+use mfa_core::time::UnixSeconds;
+use mfa_policy::{Methods, Obligation};
+
+use super::Moment;
+use crate::context::{FirstFactor, FirstFactorKind};
+use crate::record::Record;
+
+/// The next step of a sign-in, before it is put into tickets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    Proved,
+    Offer { required_from: Option<UnixSeconds> },
+    Enroll,
+    Challenge { methods: Methods },
+    Throttled { until: UnixSeconds },
+    RecoverOnly,
+}
+
+/// Decides what a subject with a right first factor must do.
+///
+/// An enrolled subject is never offered to enroll (INV-13) and is asked even where policy makes MFA optional.
+pub(crate) fn begin(record: Option<&Record>, first: &FirstFactor, moment: &Moment<'_>) -> Begun {
+    if is_trusted(first, moment) {
+        return Begun::Proved;
+    }
+    match record.filter(|record| record.is_enrolled()) {
+        Some(record) => challenge(record, moment),
+        None => match moment.decision.obligation() {
+            Obligation::Required => Begun::Enroll,
+            Obligation::Optional { required_from } => Begun::Offer { required_from },
+            _ => Begun::Proved,
+        },
+    }
+}
+
+fn challenge(record: &Record, moment: &Moment<'_>) -> Begun {
+    let methods: Methods = record.usable(moment.decision.methods()).collect();
+    if methods.is_empty() {
+        return Begun::RecoverOnly;
+    }
+    match record.throttle.check(moment.now, &moment.throttle) {
+        Ok(()) => Begun::Challenge { methods },
+        Err(Throttled::Wait { until }) => Begun::Throttled { until },
+        Err(_) => Begun::RecoverOnly,
+    }
+}
+
+/// Whether every applicable rule lets this identity provider's answer stand for the second factor.
+pub(crate) fn is_trusted(first: &FirstFactor, moment: &Moment<'_>) -> bool {
+    match &first.kind {
+        FirstFactorKind::Sso { provider, amr } => {
+            let amr: Vec<&str> = amr.iter().map(AsRef::as_ref).collect();
+            moment.decision.trusts_sso(provider, &amr)
+        }
+        FirstFactorKind::Password | FirstFactorKind::Passkey { .. } => false,
+    }
+}

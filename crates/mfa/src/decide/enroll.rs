@@ -1,0 +1,149 @@
+//! Adding an authenticator app: offered, shown, confirmed, and only then, in one commit, active.
+
+use mfa_core::code::Code;
+use mfa_core::id::{AuthenticatorId, Epoch};
+use mfa_core::key::SharedKey;
+use mfa_core::recovery::RecoveryCode;
+use mfa_core::time::TimeStep;
+use mfa_core::totp::{Drift, Scan, TotpParameters, Window, scan};
+use mfa_policy::{Method, Obligation};
+
+use super::{Moment, Verdict};
+use crate::assertion::{Proof, SecondFactor};
+use crate::error::Rejection;
+use crate::event::{Event, EventKind, EventMethod};
+use crate::random::RandomError;
+use crate::record::{App, Authenticator, AuthenticatorKind, AuthenticatorState, Record, RecoverySet};
+use crate::ticket::{Claim, Claims, ConfirmedApp, EnrollMode, PendingApp, kind};
+
+/// Whether the holder of an enrollment ticket of this mode may still enroll, by record and policy of this moment.
+pub(crate) fn may_enroll<K: Claim>(
+    record: Option<&Record>,
+    claims: &Claims<K>,
+    mode: EnrollMode,
+    moment: &Moment<'_>,
+) -> Result<(), Rejection> {
+    let epoch: Option<Epoch> = record.map(|record| record.epoch);
+    if claims.epoch != epoch {
+        return Err(Rejection::Expired);
+    }
+    match mode {
+        // INV-13: the first factor alone binds nothing to an enrolled subject.
+        EnrollMode::First if record.is_some_and(Record::is_enrolled) => Err(Rejection::Expired),
+        EnrollMode::First if moment.decision.obligation() == Obligation::Unavailable => {
+            Err(Rejection::NotAllowed)
+        }
+        EnrollMode::Recovery if record.is_none_or(|record| record.recovering.is_none()) => {
+            Err(Rejection::Expired)
+        }
+        _ if !moment.decision.methods().contains(Method::App) => Err(Rejection::NotAllowed),
+        _ => Ok(()),
+    }
+}
+
+/// Whether an offer to enroll may be declined now. The grace ends by its date, not by signing in again.
+pub(crate) fn may_skip(
+    record: Option<&Record>,
+    claims: &Claims<kind::Enroll>,
+    moment: &Moment<'_>,
+) -> Result<Proof, Rejection> {
+    may_enroll(record, claims, claims.body, moment)?;
+    match (claims.body, moment.decision.obligation()) {
+        (EnrollMode::First, Obligation::Optional { .. }) => Ok(Proof {
+            first: claims.first.clone(),
+            second: None,
+            purpose: claims.purpose,
+            epoch: claims.epoch,
+            at: moment.now,
+        }),
+        _ => Err(Rejection::NotAllowed),
+    }
+}
+
+/// Makes a key for a new app. Nothing of it is stored: an abandoned enrollment leaves no trace.
+pub(crate) fn pending_app(mode: EnrollMode, moment: &mut Moment<'_>) -> Result<PendingApp, RandomError> {
+    let parameters = TotpParameters::DEFAULT;
+    Ok(PendingApp {
+        mode,
+        id: AuthenticatorId::draw(&mut moment.draw)?,
+        key: SharedKey::generate(&mut moment.draw, parameters.algorithm())?,
+        parameters,
+    })
+}
+
+/// Checks that the person's app shows this key's codes, and draws the recovery code they must save next.
+///
+/// Guesses need no counting: whoever holds the ticket has been shown the key.
+pub(crate) fn confirm(
+    app: PendingApp,
+    typed: &str,
+    moment: &mut Moment<'_>,
+) -> Result<Result<ConfirmedApp, Rejection>, RandomError> {
+    let Ok(code) = Code::parse(typed, app.parameters.digits()) else { return Ok(Err(Rejection::Malformed)) };
+    let centre = TimeStep::containing(moment.now, app.parameters.period());
+    match scan(&app.key, &app.parameters, &code, centre, Window::DEFAULT, None) {
+        Scan::Fresh(step) => {
+            let recovery = RecoveryCode::generate(&mut moment.draw)?;
+            Ok(Ok(ConfirmedApp { app, step, recovery }))
+        }
+        _ => Ok(Err(Rejection::WrongCode)),
+    }
+}
+
+/// Makes a confirmed app the subject's authenticator, in one commit with its recovery code (INV-5, INV-6).
+pub(crate) fn activate(
+    record: Option<Record>,
+    claims: Claims<kind::Confirmed>,
+    moment: &mut Moment<'_>,
+) -> Result<Verdict<Proof>, RandomError> {
+    if let Err(rejection) = may_enroll(record.as_ref(), &claims, claims.body.app.mode, moment) {
+        return Ok(Verdict::Refuse(rejection));
+    }
+    let ConfirmedApp { app, step, recovery } = claims.body;
+    let now = moment.now;
+    let mut record = match record {
+        Some(record) => record,
+        None => Record::new(now, &mut moment.draw)?,
+    };
+    let event = |kind| Event::of(moment.ctx, kind, now);
+    let mut events = Vec::with_capacity(3);
+    match app.mode {
+        EnrollMode::First => {
+            events.push(event(EventKind::AuthenticatorActivated).with(EventMethod::App));
+        }
+        EnrollMode::Recovery => {
+            // The lost ones have been suspended since recovery began; now they are gone. A kind that this version
+            // does not know is kept: it proves nothing here and may mean something to a newer node.
+            record.authenticators.retain(|old| matches!(old.kind, AuthenticatorKind::Other { .. }));
+            record.recovering = None;
+            events.push(event(EventKind::AuthenticatorReplaced).with(EventMethod::App));
+            events.push(event(EventKind::RecoveryCompleted).with(EventMethod::RecoveryCode));
+        }
+    }
+    events.push(event(EventKind::RecoveryCodeIssued).with(EventMethod::RecoveryCode));
+    record.authenticators.push(Authenticator {
+        id: app.id,
+        state: AuthenticatorState::Active,
+        bound_at: now,
+        last_used_at: Some(now),
+        kind: AuthenticatorKind::App(App {
+            key: app.key,
+            parameters: app.parameters,
+            last_step: step, // the code that confirmed is used up (INV-1)
+            drift: Drift::NONE,
+        }),
+        unknown: crate::codec::Unknown::default(),
+    });
+    // Every older code is void, the one that opened this recovery included (INV-2).
+    record.recovery = Some(RecoverySet::of(&recovery, now, &mut moment.draw)?);
+    record.clear_throttles();
+    record.redraw_epoch(&mut moment.draw)?;
+    let proof = Proof {
+        first: claims.first,
+        second: Some(SecondFactor { method: Method::App, at: now }),
+        purpose: claims.purpose,
+        epoch: Some(record.epoch),
+        at: now,
+    };
+    Ok(Verdict::commit(record, events, Ok(proof)))
+}

@@ -1,0 +1,251 @@
+//! Enrolling an authenticator app: shown, confirmed, acknowledged, active.
+
+use std::fmt;
+
+use mfa_core::key::SharedKey;
+use mfa_core::otpauth::OtpAuthUri;
+use mfa_core::time::UnixSeconds;
+use mfa_core::totp::TotpParameters;
+use zeroize::Zeroizing;
+
+use super::{Inner, Mfa};
+use crate::assertion::Assertion;
+use crate::context::Context;
+use crate::decide::{self, Moment};
+use crate::error::Error;
+use crate::ticket::{Claim, Claims, EnrollMode, PendingApp, Ticket, kind};
+
+/// A key that waits for the person's app to show its first code. Nothing of it is stored.
+#[non_exhaustive]
+pub struct PendingEnrollment {
+    /// For [`Mfa::confirm`].
+    pub ticket: Ticket<kind::Pending>,
+    /// Until when it can be confirmed and activated.
+    pub expires_at: UnixSeconds,
+    /// The account name that the app will show.
+    pub account: Box<str>,
+    uri: Zeroizing<String>,
+    manual_key: Zeroizing<String>,
+}
+
+impl PendingEnrollment {
+    /// The `otpauth://` URI that the QR code carries. As secret as the key: show it to the person and to nobody else.
+    pub fn expose_uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// The key for typing, in groups of four.
+    pub fn expose_manual_key(&self) -> &str {
+        &self.manual_key
+    }
+
+    /// The URI as a QR code.
+    #[cfg(feature = "qr")]
+    pub fn qr(&self) -> crate::qr::QrCode {
+        crate::qr::QrCode::of(&self.uri)
+    }
+}
+
+impl fmt::Debug for PendingEnrollment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingEnrollment").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// A confirmed app; the recovery code must be saved before it becomes active.
+#[non_exhaustive]
+pub struct ConfirmedEnrollment {
+    /// For [`Mfa::activate`].
+    pub ticket: Ticket<kind::Confirmed>,
+    /// Until when it can be activated.
+    pub expires_at: UnixSeconds,
+    recovery_code: Zeroizing<String>,
+}
+
+impl ConfirmedEnrollment {
+    /// The recovery code, grouped for reading. It becomes valid with activation and is never shown again.
+    pub fn expose_recovery_code(&self) -> &str {
+        &self.recovery_code
+    }
+}
+
+impl fmt::Debug for ConfirmedEnrollment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfirmedEnrollment").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// That the person said "I have securely saved this code". Make it only from their own word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "hosts write it as a literal, which reads as what it means")]
+pub struct Acknowledged;
+
+impl Mfa {
+    /// Makes a key for an authenticator app and shows it: as QR code, URI and text for typing.
+    ///
+    /// # Errors
+    /// [`Rejection::Expired`](crate::Rejection::Expired) when the ticket is over,
+    /// [`Rejection::NotAllowed`](crate::Rejection::NotAllowed) when policy offers no enrollment to this subject now.
+    pub async fn enroll_app(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::Enroll>,
+    ) -> Result<PendingEnrollment, Error> {
+        let inner = &*self.inner;
+        let now = inner.now()?;
+        let opened = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        let app = inner
+            .enrolling(ctx, &opened, opened.body, now, |moment| Ok(decide::pending_app(opened.body, moment)?))
+            .await?;
+        // The lifetime of a set-up runs from its beginning, not from each of its pages.
+        let claims = Claims::<kind::Pending> {
+            issued_at: now,
+            expires_at: opened.expires_at,
+            epoch: opened.epoch,
+            first: opened.first,
+            purpose: opened.purpose,
+            body: app,
+        };
+        Ok(pending(ctx, inner.seal(ctx, &claims)?, &claims))
+    }
+
+    /// Shows a pending enrollment again, for a page that was reloaded or a code that was mistyped.
+    ///
+    /// # Errors
+    /// As [`Mfa::enroll_app`].
+    pub async fn pending(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::Pending>,
+    ) -> Result<PendingEnrollment, Error> {
+        let inner = &*self.inner;
+        let now = inner.now()?;
+        let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        inner.enrolling(ctx, &claims, claims.body.mode, now, |_| Ok(())).await?;
+        Ok(pending(ctx, ticket.clone(), &claims))
+    }
+
+    /// Checks the first code of the new app and draws the recovery code. Nothing is active yet.
+    ///
+    /// # Errors
+    /// [`Rejection::WrongCode`](crate::Rejection::WrongCode) and
+    /// [`Rejection::Malformed`](crate::Rejection::Malformed), after which the ticket is still good; otherwise as
+    /// [`Mfa::enroll_app`].
+    pub async fn confirm(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::Pending>,
+        code: &str,
+    ) -> Result<ConfirmedEnrollment, Error> {
+        let inner = &*self.inner;
+        let now = inner.now()?;
+        let opened = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        let Claims { expires_at, epoch, purpose, .. } = opened;
+        let mode = opened.body.mode;
+        inner.enrolling(ctx, &opened, mode, now, |_| Ok(())).await?;
+        let policy = inner.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let body = decide::confirm(opened.body, code, &mut inner.moment(ctx, &decision, now))??;
+        let claims = Claims::<kind::Confirmed> {
+            issued_at: now,
+            expires_at,
+            epoch,
+            first: opened.first,
+            purpose,
+            body,
+        };
+        Ok(confirmed(inner.seal(ctx, &claims)?, &claims))
+    }
+
+    /// Shows a confirmed enrollment's recovery code again, as long as it is not active.
+    ///
+    /// # Errors
+    /// As [`Mfa::enroll_app`].
+    pub async fn confirmed(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::Confirmed>,
+    ) -> Result<ConfirmedEnrollment, Error> {
+        let inner = &*self.inner;
+        let now = inner.now()?;
+        let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        inner.enrolling(ctx, &claims, claims.body.app.mode, now, |_| Ok(())).await?;
+        Ok(confirmed(ticket.clone(), &claims))
+    }
+
+    /// Makes the confirmed app the subject's authenticator and its recovery code the live one, in one commit. In a
+    /// recovery this replaces the lost authenticator and spends the code that opened it.
+    ///
+    /// Every other ticket and assertion of the subject is over with it.
+    ///
+    /// # Errors
+    /// As [`Mfa::enroll_app`]; of two tabs that activate, one gets `Expired`.
+    pub async fn activate(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::Confirmed>,
+        _acknowledged: Acknowledged,
+    ) -> Result<Assertion, Error> {
+        let inner = &*self.inner;
+        let now = inner.now()?;
+        let policy = inner.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let proof = inner
+            .transact(ctx, inner.moment(ctx, &decision, now), |record, moment| {
+                // Opened anew for each try: the key moves into the record.
+                let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
+                Ok(decide::activate(record, claims, moment)?)
+            })
+            .await?;
+        inner.assertion(ctx, proof)
+    }
+}
+
+impl Inner {
+    /// Runs a step of an enrollment that is still allowed by record and policy of this moment.
+    async fn enrolling<K: Claim, T>(
+        &self,
+        ctx: &Context,
+        claims: &Claims<K>,
+        mode: EnrollMode,
+        now: UnixSeconds,
+        step: impl FnOnce(&mut Moment<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let policy = self.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let record = self.load(ctx, now).await?.record;
+        let mut moment = self.moment(ctx, &decision, now);
+        decide::may_enroll(record.as_ref(), claims, mode, &moment)?;
+        step(&mut moment)
+    }
+}
+
+fn pending(
+    ctx: &Context,
+    ticket: Ticket<kind::Pending>,
+    claims: &Claims<kind::Pending>,
+) -> PendingEnrollment {
+    let PendingApp { key, parameters, .. } = &claims.body;
+    PendingEnrollment {
+        ticket,
+        expires_at: claims.expires_at,
+        account: Box::from(ctx.subject().account()),
+        uri: uri(ctx, key, parameters),
+        manual_key: key.to_grouped_base32(),
+    }
+}
+
+#[expect(clippy::expect_used, reason = "Realm and Subject hold only labels that can be written")]
+fn uri(ctx: &Context, key: &SharedKey, parameters: &TotpParameters) -> Zeroizing<String> {
+    OtpAuthUri::totp(key, parameters, Some(ctx.realm().issuer()), ctx.subject().account())
+        .expect("issuer and account were made fit for a label")
+        .to_text()
+}
+
+fn confirmed(ticket: Ticket<kind::Confirmed>, claims: &Claims<kind::Confirmed>) -> ConfirmedEnrollment {
+    ConfirmedEnrollment {
+        ticket,
+        expires_at: claims.expires_at,
+        recovery_code: claims.body.recovery.to_text(),
+    }
+}

@@ -1,0 +1,86 @@
+//! Load, decide, commit; again on conflict. The outcome leaves only after its commit succeeded.
+
+mod enrollment;
+mod operate;
+mod sign_in;
+mod transact;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use mfa_core::throttle::ThrottleSettings;
+use mfa_core::time::UnixSeconds;
+use mfa_policy::{Decision, Policy};
+use mfa_storage::DynStorage;
+
+pub use enrollment::{Acknowledged, ConfirmedEnrollment, PendingEnrollment};
+pub use sign_in::{Challenge, Menu, Next, Remember};
+
+use crate::clock::Clock;
+use crate::context::{Context, Lifetimes};
+use crate::decide::Moment;
+use crate::error::Error;
+use crate::keyring::Sealer;
+use crate::random::{Draw, RandomSource};
+use crate::refusals::Refusals;
+
+/// Multi-factor authentication for a service: cheap to clone, made by [`Mfa::builder`].
+///
+/// Every method is cancel-safe: dropping its future leaves the record as it was or fully updated. Engine commits
+/// never join a host's transaction, whose rollback would uncount guesses.
+#[derive(Clone)]
+pub struct Mfa {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) storage: Box<dyn DynStorage>,
+    pub(crate) sealer: Sealer,
+    pub(crate) policy: RwLock<Arc<Policy>>,
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) random: Box<dyn RandomSource>,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) recovery_throttle: ThrottleSettings,
+    pub(crate) refusals: Refusals,
+}
+
+impl Inner {
+    /// The policy in force; a call keeps the one it began with.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn now(&self) -> Result<UnixSeconds, Error> {
+        Ok(self.clock.now()?)
+    }
+
+    pub(crate) fn moment<'a>(
+        &'a self,
+        ctx: &'a Context,
+        decision: &'a Decision<'a>,
+        now: UnixSeconds,
+    ) -> Moment<'a> {
+        Moment {
+            ctx,
+            decision,
+            throttle: throttle_settings(decision),
+            recovery_throttle: self.recovery_throttle,
+            now,
+            draw: Draw(&*self.random),
+        }
+    }
+}
+
+/// What the strictest rule says of throttling. A rule weaker than the floor is not followed here: the floor holds.
+fn throttle_settings(decision: &Decision<'_>) -> ThrottleSettings {
+    let (wanted, floor) = (decision.throttle(), ThrottleSettings::DEFAULT);
+    let cap = u8::try_from(wanted.cap()).unwrap_or(ThrottleSettings::HARD_CAP);
+    let failures = u8::try_from(wanted.failures()).unwrap_or(floor.failures_per_window());
+    let capped = floor.with_cap(cap).unwrap_or(floor);
+    capped.with_window(wanted.window(), failures).unwrap_or(capped)
+}
+
+impl std::fmt::Debug for Mfa {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mfa").field("key", &self.inner.sealer.current_id()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,227 @@
+//! From a right first factor to an assertion, and what an assertion is worth later.
+
+use mfa_core::time::UnixSeconds;
+use mfa_policy::{Methods, Purpose};
+
+use super::{Inner, Mfa};
+use crate::assertion::{Assertion, Proof};
+use crate::context::{Context, FirstFactor};
+use crate::decide::{self, Begun, Standing};
+use crate::error::{Error, Rejection, Unavailable};
+use crate::record::Record;
+use crate::ticket::{Claim, Claims, EnrollMode, Ticket, kind};
+
+/// What comes after a right first factor.
+#[derive(Debug)]
+#[must_use = "only Proved signs the person in"]
+#[expect(clippy::exhaustive_enums, reason = "a host that forgot a step would sign people in, or never")]
+pub enum Next {
+    /// Nothing more is asked.
+    Proved(Assertion),
+    /// May enroll now, or [skip](Mfa::skip).
+    Offer(Menu),
+    /// Must enroll before anything else.
+    Enroll(Menu),
+    /// Must answer with an authenticator.
+    Challenge(Challenge),
+    /// Too many failures: nothing is compared until then. A recovery code still is.
+    Throttled {
+        /// When the next attempt is accepted.
+        until: UnixSeconds,
+        /// For [`Mfa::recover`].
+        recover: Ticket<kind::Challenge>,
+    },
+    /// Enrolled, but nothing usable: a recovery code, or a reset.
+    RecoverOnly(Ticket<kind::Challenge>),
+}
+
+/// What may be enrolled.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Menu {
+    /// For [`Mfa::enroll_app`], and for [`Mfa::skip`] where it was an offer.
+    pub ticket: Ticket<kind::Enroll>,
+    /// The methods that policy allows; the app is always among them, and first.
+    pub methods: Methods,
+    /// From when enrolling is a must, where a date is set.
+    pub required_from: Option<UnixSeconds>,
+}
+
+/// A second factor that is wanted.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Challenge {
+    /// For [`Mfa::verify`] and [`Mfa::recover`].
+    pub ticket: Ticket<kind::Challenge>,
+    /// The methods that the subject can answer with.
+    pub methods: Methods,
+}
+
+/// Whether this device should be remembered, where policy allows that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remember {
+    /// Ask again at the next sign-in.
+    #[default]
+    No,
+}
+
+impl Mfa {
+    /// Begins a sign-in: the first factor was right, what comes next? Reads the record and changes nothing.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the record cannot be told, or is missing though the host
+    /// [knows the subject as enrolled](Context::known_enrolled).
+    pub async fn begin(&self, ctx: &Context, first: FirstFactor) -> Result<Next, Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let policy = inner.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let moment = inner.moment(ctx, &decision, now);
+        let record = inner.load(ctx, now).await?.record;
+        let begun = decide::begin(record.as_ref(), &first, &moment);
+        let epoch = record.as_ref().map(|record| record.epoch);
+        let menu = |required_from| -> Result<Menu, Error> {
+            let lifetime = inner.lifetimes.enrollment;
+            let claims = claims(EnrollMode::First, epoch, first.clone(), now, lifetime);
+            let ticket = inner.seal(ctx, &claims)?;
+            Ok(Menu { ticket, methods: decision.methods(), required_from })
+        };
+        let challenge = || {
+            let claims = claims(None, epoch, first.clone(), now, inner.lifetimes.challenge);
+            inner.seal::<kind::Challenge>(ctx, &claims)
+        };
+        Ok(match begun {
+            Begun::Proved => {
+                let proof = Proof { first, second: None, purpose: Purpose::Session, epoch, at: now };
+                Next::Proved(inner.assertion(ctx, proof)?)
+            }
+            Begun::Offer { required_from } => Next::Offer(menu(required_from)?),
+            Begun::Enroll => Next::Enroll(menu(None)?),
+            Begun::Challenge { methods } => Next::Challenge(Challenge { ticket: challenge()?, methods }),
+            Begun::Throttled { until } => Next::Throttled { until, recover: challenge()? },
+            Begun::RecoverOnly => Next::RecoverOnly(challenge()?),
+        })
+    }
+
+    /// Declines an offer to enroll, where policy still allows that at this moment.
+    ///
+    /// # Errors
+    /// [`Rejection::NotAllowed`] once enrolling is a must, [`Rejection::Expired`] when the ticket is over.
+    pub async fn skip(&self, ctx: &Context, ticket: &Ticket<kind::Enroll>) -> Result<Assertion, Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let policy = inner.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        let record = inner.load(ctx, now).await?.record;
+        let proof = decide::may_skip(record.as_ref(), &claims, &inner.moment(ctx, &decision, now))?;
+        inner.assertion(ctx, proof)
+    }
+
+    /// Checks a typed code. One read and one commit, whatever the outcome.
+    ///
+    /// # Errors
+    /// [`Rejection`]: `WrongCode`, `AlreadyUsed`, `Malformed` (no attempt spent), `Throttled` (no attempt spent),
+    /// `Expired`, `NotAllowed`. [`Unavailable`] when the outcome could not be made durable: not signed in.
+    pub async fn verify(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::Challenge>,
+        code: &str,
+        _remember: Remember,
+    ) -> Result<Assertion, Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let policy = inner.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        let proof = inner
+            .transact(ctx, inner.moment(ctx, &decision, now), |record, moment| {
+                let record = must_exist(record, &claims)?;
+                Ok(decide::verify(record, &claims, code, moment)?)
+            })
+            .await?;
+        inner.assertion(ctx, proof)
+    }
+
+    /// Checks a recovery code and opens, or goes on with, the recovery. All it grants is enrolling a replacement.
+    ///
+    /// # Errors
+    /// As [`Mfa::verify`]; the code has a throttling window of its own that guesses at the app never touch.
+    pub async fn recover(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::Challenge>,
+        recovery_code: &str,
+    ) -> Result<Menu, Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let policy = inner.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let opened = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        let epoch = inner
+            .transact(ctx, inner.moment(ctx, &decision, now), |record, moment| {
+                let record = must_exist(record, &opened)?;
+                Ok(decide::recover(record, &opened, recovery_code, moment)?)
+            })
+            .await?;
+        let lifetime = inner.lifetimes.enrollment;
+        let claims = claims(EnrollMode::Recovery, Some(epoch), opened.first, now, lifetime);
+        Ok(Menu { ticket: inner.seal(ctx, &claims)?, methods: decision.methods(), required_from: None })
+    }
+
+    /// Takes an assertion back from the host's session. It may be over: [`Mfa::check`] tells.
+    ///
+    /// # Errors
+    /// [`Rejection::Expired`] when it is not ours, or belongs to another subject, tenant or sign-in.
+    pub fn open_assertion(&self, ctx: &Context, text: &str) -> Result<Assertion, Error> {
+        Ok(Assertion::open(&self.inner.sealer, ctx, text)?)
+    }
+
+    /// Judges an assertion by the record and the policy of this moment. Management, step-up and payments always ask;
+    /// an ordinary page may keep an answer for a minute.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the record cannot be told: refuse the request.
+    pub async fn check(
+        &self,
+        ctx: &Context,
+        assertion: &Assertion,
+        purpose: Purpose,
+    ) -> Result<Standing, Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let policy = inner.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let record = inner.load(ctx, now).await?.record;
+        if record.is_none() && assertion.epoch().is_some() {
+            return Err(Unavailable::RecordMissing.into());
+        }
+        Ok(decide::check(record.as_ref(), assertion, purpose, &inner.moment(ctx, &decision, now)))
+    }
+}
+
+impl Inner {
+    pub(super) fn seal<K: Claim>(&self, ctx: &Context, claims: &Claims<K>) -> Result<Ticket<K>, Error> {
+        claims.seal(&self.sealer, &*self.random, ctx)
+    }
+
+    pub(super) fn assertion(&self, ctx: &Context, proof: Proof) -> Result<Assertion, Error> {
+        Assertion::seal(&self.sealer, &*self.random, ctx, proof)
+    }
+}
+
+fn claims<K: Claim>(
+    body: K::Body,
+    epoch: Option<mfa_core::id::Epoch>,
+    first: FirstFactor,
+    now: UnixSeconds,
+    lifetime: std::time::Duration,
+) -> Claims<K> {
+    Claims { issued_at: now, expires_at: now.plus(lifetime), epoch, first, purpose: Purpose::Session, body }
+}
+
+/// A ticket that was made beside a record cannot be answered without one.
+fn must_exist<K: Claim>(record: Option<Record>, claims: &Claims<K>) -> Result<Record, Error> {
+    match (record, claims.epoch) {
+        (Some(record), _) => Ok(record),
+        (None, Some(_)) => Err(Unavailable::RecordMissing.into()),
+        (None, None) => Err(Rejection::Expired.into()),
+    }
+}

@@ -1,0 +1,121 @@
+//! The one loop through which every change goes.
+
+use mfa_core::id::OperationId;
+use mfa_core::time::UnixSeconds;
+use mfa_storage::CommitOutcome;
+
+use super::Inner;
+use crate::context::Context;
+use crate::decide::{Change, Moment, Verdict};
+use crate::error::{Error, Rejection, Unavailable};
+use crate::event::EventKind;
+use crate::random::Draw;
+use crate::record::{LoadedRecord, OperationMark, Record, Stored};
+
+/// Tries of one call, on conflicts and lost replies together.
+const ATTEMPTS: u8 = 16;
+
+impl Inner {
+    /// Reads the subject's record. A record that an enrolled subject must have and that is gone, or one that does
+    /// not open, is an error with an event, and never "not enrolled" (INV-13).
+    pub(crate) async fn load(&self, ctx: &Context, now: UnixSeconds) -> Result<LoadedRecord, Error> {
+        let snapshot = self.storage.load(ctx.key()).await?;
+        match Stored::open(&self.sealer, ctx.key(), snapshot) {
+            Ok(LoadedRecord { record: None, .. }) if ctx.is_known_enrolled() => {
+                self.incident(ctx, EventKind::RecordMissing, now).await;
+                Err(Unavailable::RecordMissing.into())
+            }
+            Err(Unavailable::RecordUnreadable) => {
+                self.incident(ctx, EventKind::RecordUnreadable, now).await;
+                Err(Unavailable::RecordUnreadable.into())
+            }
+            Ok(loaded) => Ok(loaded),
+            Err(unavailable) => Err(unavailable.into()),
+        }
+    }
+
+    /// Decides over the fresh record and commits, until one try is committed or refused.
+    ///
+    /// A parallel guesser learns nothing that was not counted: an outcome whose commit met a conflict is forgotten
+    /// and decided anew (INV-3, INV-4).
+    pub(crate) async fn transact<T>(
+        &self,
+        ctx: &Context,
+        mut moment: Moment<'_>,
+        mut decide: impl FnMut(Option<Record>, &mut Moment<'_>) -> Result<Verdict<T>, Error>,
+    ) -> Result<T, Error> {
+        let id = OperationId::draw(&mut Draw(&*self.random))?;
+        let mut outcomes = Outcomes::default();
+        for attempt in 0..ATTEMPTS {
+            let loaded = self.load(ctx, moment.now).await?;
+            if let Some(lost) = outcomes.lost {
+                match loaded.record.as_ref().and_then(|record| record.attempt_of(&id)) {
+                    Some(applied) => return outcomes.take(applied),
+                    None if loaded.expected == lost => {}
+                    None => return Err(Unavailable::UnknownOutcome.into()),
+                }
+            }
+            let expected = loaded.expected;
+            let change = match decide(loaded.record, &mut moment)? {
+                Verdict::Refuse(rejection) => return self.refuse(ctx, rejection),
+                Verdict::Commit(change) => *change,
+            };
+            let Change { mut record, mut events, outcome } = change;
+            record.mark(OperationMark { id, attempt });
+            if let Some(first) = events.first_mut() {
+                first.refused_before = self.refusals.count(ctx.key());
+            }
+            let events = events.iter().map(crate::event::Event::encode).collect();
+            let write = Stored::seal(
+                &self.sealer,
+                &*self.random,
+                ctx.key(),
+                expected,
+                &record,
+                &moment.throttle,
+                moment.now,
+                events,
+            )?;
+            match self.storage.commit(ctx.key(), expected, write).await {
+                Ok(CommitOutcome::Committed { .. }) => {
+                    self.refusals.clear(ctx.key());
+                    return outcome.map_err(Error::from);
+                }
+                // Nothing was written by this try; a former one whose reply was lost may yet turn up.
+                Ok(CommitOutcome::Conflict) => {}
+                Err(error) if error.is_transient() => {
+                    outcomes.lost = Some(expected);
+                    outcomes.made.push((attempt, outcome));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(if outcomes.lost.is_some() { Unavailable::UnknownOutcome } else { Unavailable::Busy }.into())
+    }
+
+    fn refuse<T>(&self, ctx: &Context, rejection: Rejection) -> Result<T, Error> {
+        if matches!(rejection, Rejection::Malformed | Rejection::Throttled { .. }) {
+            self.refusals.add(ctx.key());
+        }
+        Err(rejection.into())
+    }
+}
+
+/// What the tries of one call decided whose replies were lost.
+struct Outcomes<T> {
+    made: Vec<(u8, Result<T, Rejection>)>,
+    lost: Option<mfa_storage::Expected>,
+}
+
+impl<T> Default for Outcomes<T> {
+    fn default() -> Self {
+        Self { made: Vec::new(), lost: None }
+    }
+}
+
+impl<T> Outcomes<T> {
+    fn take(self, applied: u8) -> Result<T, Error> {
+        let made = self.made.into_iter().find(|(attempt, _)| *attempt == applied);
+        made.map_or(Err(Unavailable::UnknownOutcome.into()), |(_, outcome)| outcome.map_err(Error::from))
+    }
+}

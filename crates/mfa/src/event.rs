@@ -1,0 +1,359 @@
+//! What is told of every change and every compared attempt, in the same commit. Never a code, key or number.
+
+use std::net::IpAddr;
+
+use mfa_core::id::Pseudonym;
+use mfa_core::time::UnixSeconds;
+use mfa_policy::{Method, Purpose};
+use mfa_storage::{Cursor, EventBody, StoredEvent, Version};
+
+use crate::codec::{GetResult, Put, PutResult, get_fields, get_option, get_time, put_into, required};
+use crate::context::Context;
+
+/// One event, free of secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// When, by the engine's clock.
+    pub at: UnixSeconds,
+    /// With which authenticator, where one was involved.
+    pub method: Option<EventMethod>,
+    /// What the proof was wanted for, where one was.
+    pub purpose: Option<Purpose>,
+    /// The subject's first organisation, by the attributes of that moment.
+    pub organization: Option<Box<str>>,
+    /// Where the request came from, if the host said.
+    pub source: Option<IpAddr>,
+    /// How many malformed or throttled attempts this process had refused for the subject since the event before.
+    pub refused_before: u32,
+    /// Which account, in clear: only where its record cannot name it any more, for the operator to look at.
+    pub account: Option<Box<str>>,
+}
+
+macro_rules! event_kinds {
+    ($($(#[$meta:meta])* $name:ident = $id:literal $text:literal,)*) => {
+        /// What happened. The numbers are stored and never change their meaning.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum EventKind {
+            $($(#[$meta])* $name,)*
+            /// Something that a newer version of this library wrote.
+            Unknown(u32),
+        }
+
+        impl EventKind {
+            /// The stable name, for logs and exports.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                    Self::Unknown(_) => "unknown",
+                }
+            }
+
+            fn id(self) -> u32 {
+                match self {
+                    $(Self::$name => $id,)*
+                    Self::Unknown(id) => id,
+                }
+            }
+
+            fn from_id(id: u32) -> Self {
+                match id {
+                    $($id => Self::$name,)*
+                    other => Self::Unknown(other),
+                }
+            }
+        }
+    };
+}
+
+event_kinds! {
+    /// A first authenticator became active.
+    AuthenticatorActivated = 1 "authenticator_activated",
+    /// An authenticator took the place of another. Sessions that others hold should end.
+    AuthenticatorReplaced = 2 "authenticator_replaced",
+    /// An authenticator was suspended, because recovery began: it counts as lost.
+    AuthenticatorSuspended = 4 "authenticator_suspended",
+    /// An authenticator was disabled after too many failures in a row. Tell the owner.
+    AuthenticatorDisabled = 5 "authenticator_disabled",
+    /// A code was right.
+    Verified = 10 "verified",
+    /// A code was wrong or expired.
+    VerificationFailed = 11 "verification_failed",
+    /// A code was right but had been used.
+    CodeReused = 12 "code_reused",
+    /// The first refusal-to-compare after failures. Tell the owner: somebody knows the password.
+    Throttled = 13 "throttled",
+    /// Two more failures in a row will disable the authenticator. Tell the owner.
+    NearlyDisabled = 14 "nearly_disabled",
+    /// So many failures in 30 days that somebody must know the password.
+    FirstFactorSuspect = 15 "first_factor_suspect",
+    /// A recovery code was acknowledged; every older one is void.
+    RecoveryCodeIssued = 20 "recovery_code_issued",
+    /// A recovery code was right; recovery is open until a new authenticator is active.
+    RecoveryOpened = 21 "recovery_opened",
+    /// The same recovery code went on with a recovery that was open.
+    RecoveryResumed = 22 "recovery_resumed",
+    /// A recovery code was wrong.
+    RecoveryFailed = 23 "recovery_failed",
+    /// A recovery ended with a new authenticator; its code is spent.
+    RecoveryCompleted = 24 "recovery_completed",
+    /// The library was set up over empty storage.
+    StorageInitialized = 40 "storage_initialized",
+    /// Another policy is in force.
+    PolicyReplaced = 41 "policy_replaced",
+    /// The host knows a subject as enrolled whose record is gone. Look at the database now.
+    RecordMissing = 42 "record_missing",
+    /// A record did not open: altered, or copied from another subject. Look at the database now.
+    RecordUnreadable = 43 "record_unreadable",
+}
+
+impl EventKind {
+    /// Whether sessions of the subject other than the one that caused it should end.
+    pub fn ends_other_sessions(self) -> bool {
+        matches!(
+            self,
+            Self::AuthenticatorActivated
+                | Self::AuthenticatorReplaced
+                | Self::AuthenticatorSuspended
+                | Self::AuthenticatorDisabled
+        )
+    }
+
+    /// Whether the owner of the account should be told, outside the session that caused it.
+    pub fn notifies_owner(self) -> bool {
+        self.ends_other_sessions()
+            || matches!(
+                self,
+                Self::Throttled | Self::NearlyDisabled | Self::FirstFactorSuspect | Self::RecoveryCodeIssued
+            )
+            || matches!(self, Self::RecoveryOpened | Self::RecoveryCompleted)
+    }
+}
+
+/// The kind of authenticator an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventMethod {
+    /// An authenticator app.
+    App,
+    /// A code by text message.
+    Sms,
+    /// A recovery code.
+    RecoveryCode,
+    /// A kind that this version does not know.
+    Other,
+}
+
+impl From<Method> for EventMethod {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::App => Self::App,
+            Method::Sms => Self::Sms,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// An event as read back from storage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecordedEvent {
+    /// Stands for the subject; the same for all events of one record.
+    pub subject: Pseudonym,
+    /// The version of the record that was committed with it.
+    pub version: Version,
+    /// Its place among the events of that commit.
+    pub index: u32,
+    /// The event.
+    pub event: Event,
+}
+
+/// A page of events and the cursor to go on from.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EventPage {
+    /// The events, each subject's in order.
+    pub events: Vec<RecordedEvent>,
+    /// Where the next page begins.
+    pub next: Cursor,
+}
+
+impl Event {
+    /// An event of this request's subject.
+    pub(crate) fn of(ctx: &Context, kind: EventKind, at: UnixSeconds) -> Self {
+        let organization =
+            ctx.subject().attributes().organizations().first().map(|o| Box::from(o.id.as_str()));
+        Self {
+            kind,
+            at,
+            method: None,
+            purpose: None,
+            organization,
+            source: ctx.source_address(),
+            refused_before: 0,
+            account: None,
+        }
+    }
+
+    /// An event of the library itself.
+    pub(crate) fn system(kind: EventKind, at: UnixSeconds) -> Self {
+        Self {
+            kind,
+            at,
+            method: None,
+            purpose: None,
+            organization: None,
+            source: None,
+            refused_before: 0,
+            account: None,
+        }
+    }
+
+    pub(crate) fn with(mut self, method: impl Into<EventMethod>) -> Self {
+        self.method = Some(method.into());
+        self
+    }
+
+    pub(crate) fn about(mut self, ctx: &Context) -> Self {
+        self.account = Some(Box::from(ctx.key().subject().as_str()));
+        self
+    }
+
+    pub(crate) fn wanted_for(mut self, purpose: Purpose) -> Self {
+        self.purpose = Some(purpose);
+        self
+    }
+
+    pub(crate) fn encode(&self) -> EventBody {
+        let mut payload = Vec::with_capacity(64);
+        put_into(&mut payload, |e| self.put(e));
+        EventBody { at: self.at, payload }
+    }
+
+    fn put(&self, e: &mut Put<'_>) -> PutResult {
+        let present = [
+            self.method.is_some(),
+            self.purpose.is_some(),
+            self.organization.is_some(),
+            self.source.is_some(),
+            self.refused_before != 0,
+            self.account.is_some(),
+        ];
+        let count = present.iter().filter(|there| **there).count() as u64;
+        e.map(count.saturating_add(2))?;
+        e.u8(0)?.u32(self.kind.id())?;
+        e.u8(1)?.u64(self.at.get())?;
+        if let Some(method) = self.method {
+            e.u8(2)?.u8(method_id(method))?;
+        }
+        if let Some(purpose) = self.purpose {
+            e.u8(3)?.u8(purpose.id())?;
+        }
+        if let Some(organization) = &self.organization {
+            e.u8(4)?.str(organization)?;
+        }
+        match self.source {
+            Some(IpAddr::V4(address)) => _ = e.u8(5)?.bytes(&address.octets())?,
+            Some(IpAddr::V6(address)) => _ = e.u8(5)?.bytes(&address.octets())?,
+            None => {}
+        }
+        if self.refused_before != 0 {
+            e.u8(6)?.u32(self.refused_before)?;
+        }
+        if let Some(account) = &self.account {
+            e.u8(7)?.str(account)?;
+        }
+        Ok(())
+    }
+
+    fn decode(payload: &[u8]) -> GetResult<Self> {
+        let (mut kind, mut at, mut method, mut purpose) = (None, None, None, None);
+        let (mut organization, mut source, mut refused_before, mut account) = (None, None, 0, None);
+        get_fields(&mut minicbor::Decoder::new(payload), |key, d| {
+            match key {
+                0 => kind = Some(EventKind::from_id(d.u32()?)),
+                1 => at = Some(get_time(d)?),
+                2 => method = Some(method_from_id(d.u8()?)),
+                3 => purpose = Purpose::from_id(d.u8()?),
+                4 => organization = get_option(d, |d| d.str().map(Box::from))?,
+                5 => source = address(d.bytes()?),
+                6 => refused_before = d.u32()?,
+                7 => account = Some(Box::from(d.str()?)),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(Self {
+            kind: required(kind, "an event without a kind")?,
+            at: required(at, "an event without a time")?,
+            method,
+            purpose,
+            organization,
+            source,
+            refused_before,
+            account,
+        })
+    }
+}
+
+impl RecordedEvent {
+    /// Reads a stored event; `None` when its payload is not one of ours.
+    pub(crate) fn read(stored: &StoredEvent) -> Option<Self> {
+        let event = Event::decode(&stored.payload).ok()?;
+        Some(Self { subject: stored.stream, version: stored.version, index: stored.index, event })
+    }
+}
+
+fn method_id(method: EventMethod) -> u8 {
+    match method {
+        EventMethod::App => 1,
+        EventMethod::Sms => 2,
+        EventMethod::RecoveryCode => 3,
+        EventMethod::Other => 255,
+    }
+}
+
+fn method_from_id(id: u8) -> EventMethod {
+    match id {
+        1 => EventMethod::App,
+        2 => EventMethod::Sms,
+        3 => EventMethod::RecoveryCode,
+        _ => EventMethod::Other,
+    }
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    match bytes.len() {
+        4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),
+        _ => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_reads_back_as_itself() {
+        let event = Event {
+            kind: EventKind::Verified,
+            at: UnixSeconds::new(1_800_000_000),
+            method: Some(EventMethod::App),
+            purpose: Some(Purpose::Session),
+            organization: Some("o".into()),
+            source: Some(IpAddr::from([127, 0, 0, 1])),
+            refused_before: 3,
+            account: Some("a".into()),
+        };
+        assert_eq!(Event::decode(&event.encode().payload).unwrap(), event);
+    }
+
+    #[test]
+    fn an_event_of_a_newer_version_is_still_an_event() {
+        let event = Event::system(EventKind::Unknown(9_999), UnixSeconds::new(1));
+        assert_eq!(Event::decode(&event.encode().payload).unwrap(), event);
+    }
+}

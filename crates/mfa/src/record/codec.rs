@@ -1,0 +1,270 @@
+//! The record's encoding. Format 1: a map, format number first; unknown fields and kinds survive a rewrite.
+
+use mfa_core::id::{AuthenticatorId, Epoch, OperationId, Pseudonym};
+use mfa_core::key::SharedKey;
+use mfa_core::recovery::{RecoveryDigest, RecoverySalt};
+use mfa_core::throttle::{DayCount, Throttle};
+use mfa_core::time::TimeStep;
+use mfa_core::totp::Drift;
+use minicbor::decode::Error as DecodeError;
+
+use super::{
+    App, Authenticator, AuthenticatorKind, AuthenticatorState, OpenRecovery, OperationMark, Record,
+    RecoverySet,
+};
+use crate::codec::{
+    Get, GetResult, Put, PutResult, get_array, get_fields, get_list, get_option, get_time, required,
+};
+use crate::error::Unavailable;
+use crate::ticket::{get_parameters, put_parameters};
+
+/// The format that this version writes, and the newest it reads.
+const FORMAT: u8 = 1;
+const APP_TAG: u32 = 1;
+
+impl Record {
+    /// Reads a record. One written by a newer format is an error of its own and never "not enrolled" (INV-13).
+    pub(crate) fn decode(plain: &[u8]) -> Result<Self, Unavailable> {
+        match format_of(plain) {
+            Ok(FORMAT) => Self::get(&mut Get::new(plain)).map_err(|_| Unavailable::RecordUnreadable),
+            Ok(_) => Err(Unavailable::RecordTooNew),
+            Err(_) => Err(Unavailable::RecordUnreadable),
+        }
+    }
+
+    pub(crate) fn put(&self, e: &mut Put<'_>) -> PutResult {
+        let optional =
+            u64::from(self.recovery.is_some()).saturating_add(u64::from(self.recovering.is_some()));
+        e.map(8u64.saturating_add(optional).saturating_add(self.unknown.len()))?;
+        e.u8(0)?.u8(FORMAT)?;
+        e.u8(1)?.u64(self.created_at.get())?;
+        e.u8(2)?.bytes(self.epoch.as_bytes())?;
+        e.u8(3)?.bytes(self.pseudonym.as_bytes())?;
+        e.u8(4)?.array(self.authenticators.len() as u64)?;
+        for authenticator in &self.authenticators {
+            authenticator.put(e)?;
+        }
+        e.u8(5)?;
+        put_throttle(&self.throttle, e)?;
+        e.u8(6)?;
+        put_throttle(&self.recovery_throttle, e)?;
+        e.u8(7)?.array(self.operations.len() as u64)?;
+        for mark in &self.operations {
+            e.array(2)?.bytes(mark.id.as_bytes())?.u8(mark.attempt)?;
+        }
+        if let Some(recovery) = &self.recovery {
+            e.u8(8)?;
+            recovery.put(e)?;
+        }
+        if let Some(open) = &self.recovering {
+            e.u8(9)?.array(2)?.u64(open.opened_at.get())?.bytes(open.digest.as_bytes())?;
+        }
+        self.unknown.put(e)
+    }
+
+    fn get(d: &mut Get<'_>) -> GetResult<Self> {
+        let (mut created_at, mut epoch, mut pseudonym, mut authenticators) = (None, None, None, None);
+        let (mut throttle, mut recovery_throttle, mut operations) = (None, None, None);
+        let (mut recovery, mut recovering) = (None, None);
+        let unknown = get_fields(d, |key, d| {
+            match key {
+                0 => _ = d.u8()?,
+                1 => created_at = Some(get_time(d)?),
+                2 => epoch = Some(Epoch::from_bytes(get_array(d)?)),
+                3 => pseudonym = Some(Pseudonym::from_bytes(get_array(d)?)),
+                4 => authenticators = Some(get_list(d, MOST, Authenticator::get)?),
+                5 => throttle = Some(get_throttle(d)?),
+                6 => recovery_throttle = Some(get_throttle(d)?),
+                7 => operations = Some(get_list(d, MOST, get_mark)?),
+                8 => recovery = Some(RecoverySet::get(d)?),
+                9 => recovering = Some(get_open_recovery(d)?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(Self {
+            created_at: required(created_at, "created_at")?,
+            epoch: required(epoch, "epoch")?,
+            pseudonym: required(pseudonym, "pseudonym")?,
+            authenticators: required(authenticators, "authenticators")?,
+            throttle: required(throttle, "throttle")?,
+            recovery_throttle: required(recovery_throttle, "recovery throttle")?,
+            operations: required(operations, "operations")?,
+            recovery,
+            recovering,
+            unknown,
+        })
+    }
+}
+
+fn format_of(plain: &[u8]) -> GetResult<u8> {
+    let mut d = Get::new(plain);
+    d.map()?;
+    match d.u32()? {
+        0 => d.u8(),
+        _ => Err(DecodeError::message("a record that does not begin with its format")),
+    }
+}
+
+impl Authenticator {
+    fn put(&self, e: &mut Put<'_>) -> PutResult {
+        e.map(6u64.saturating_add(self.unknown.len()))?;
+        e.u8(0)?.u32(self.kind.tag())?;
+        e.u8(1)?.bytes(self.id.as_bytes())?;
+        e.u8(2)?.u8(self.state.id())?;
+        e.u8(3)?.u64(self.bound_at.get())?;
+        e.u8(4)?;
+        match self.last_used_at {
+            Some(at) => e.u64(at.get())?,
+            None => e.null()?,
+        };
+        e.u8(5)?;
+        match &self.kind {
+            AuthenticatorKind::App(app) => app.put(e)?,
+            AuthenticatorKind::Other { payload, .. } => e.writer_mut().extend_from_slice(payload),
+        }
+        self.unknown.put(e)
+    }
+
+    fn get(d: &mut Get<'_>) -> GetResult<Self> {
+        let (mut tag, mut id, mut state, mut bound_at, mut last_used_at) = (None, None, None, None, None);
+        let mut kind = None;
+        let unknown = get_fields(d, |key, d| {
+            match key {
+                0 => tag = Some(d.u32()?),
+                1 => id = Some(AuthenticatorId::from_bytes(get_array(d)?)),
+                2 => state = Some(AuthenticatorState::from_id(d.u8()?)),
+                3 => bound_at = Some(get_time(d)?),
+                4 => last_used_at = Some(get_option(d, get_time)?),
+                // The tag was written first, so it has been read by now.
+                5 => kind = Some(AuthenticatorKind::get(required(tag, "tag")?, d)?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(Self {
+            id: required(id, "authenticator id")?,
+            state: required(state, "state")?,
+            bound_at: required(bound_at, "bound_at")?,
+            last_used_at: required(last_used_at, "last_used_at")?,
+            kind: required(kind, "payload")?,
+            unknown,
+        })
+    }
+}
+
+impl AuthenticatorKind {
+    fn tag(&self) -> u32 {
+        match self {
+            Self::App(_) => APP_TAG,
+            Self::Other { tag, .. } => *tag,
+        }
+    }
+
+    fn get(tag: u32, d: &mut Get<'_>) -> GetResult<Self> {
+        if tag == APP_TAG {
+            return App::get(d).map(Self::App);
+        }
+        let start = d.position();
+        d.skip()?;
+        let payload = d.input().get(start..d.position()).unwrap_or_default().to_vec();
+        Ok(Self::Other { tag, payload })
+    }
+}
+
+impl App {
+    fn put(&self, e: &mut Put<'_>) -> PutResult {
+        e.array(6)?.bytes(self.key.expose())?;
+        put_parameters(&self.parameters, e)?;
+        e.u64(self.last_step.get())?.i8(self.drift.steps())?;
+        Ok(())
+    }
+
+    fn get(d: &mut Get<'_>) -> GetResult<Self> {
+        if d.array()? != Some(6) {
+            return Err(DecodeError::message("an app of another shape"));
+        }
+        Ok(Self {
+            key: SharedKey::import_short(d.bytes()?)
+                .map_err(|_| DecodeError::message("a key of another length"))?,
+            parameters: get_parameters(d)?,
+            last_step: TimeStep::new(d.u64()?),
+            drift: Drift::from_steps(d.i8()?).map_err(|_| DecodeError::message("a drift out of bounds"))?,
+        })
+    }
+}
+
+impl RecoverySet {
+    fn put(&self, e: &mut Put<'_>) -> PutResult {
+        e.array(3)?
+            .bytes(self.salt.as_bytes())?
+            .u64(self.issued_at.get())?
+            .array(self.digests.len() as u64)?;
+        for digest in &self.digests {
+            e.bytes(digest.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn get(d: &mut Get<'_>) -> GetResult<Self> {
+        if d.array()? != Some(3) {
+            return Err(DecodeError::message("recovery codes of another shape"));
+        }
+        let salt = RecoverySalt::from_bytes(get_array(d)?);
+        let issued_at = get_time(d)?;
+        let digests = get_list(d, MOST, |d| get_array(d).map(RecoveryDigest::from_bytes))?;
+        Ok(Self { salt, digests, issued_at })
+    }
+}
+
+fn get_open_recovery(d: &mut Get<'_>) -> GetResult<OpenRecovery> {
+    match d.array()? {
+        Some(2) => {
+            Ok(OpenRecovery { opened_at: get_time(d)?, digest: RecoveryDigest::from_bytes(get_array(d)?) })
+        }
+        _ => Err(DecodeError::message("an open recovery of another shape")),
+    }
+}
+
+fn get_mark(d: &mut Get<'_>) -> GetResult<OperationMark> {
+    match d.array()? {
+        Some(2) => Ok(OperationMark { id: OperationId::from_bytes(get_array(d)?), attempt: d.u8()? }),
+        _ => Err(DecodeError::message("an operation of another shape")),
+    }
+}
+
+/// `[recent times], consecutive, disabled at, [day, failures, …]`.
+fn put_throttle(throttle: &Throttle, e: &mut Put<'_>) -> PutResult {
+    e.array(4)?.array(throttle.recent().len() as u64)?;
+    for at in throttle.recent() {
+        e.u64(at.get())?;
+    }
+    e.u32(throttle.consecutive())?;
+    match throttle.disabled_at() {
+        Some(at) => e.u64(at.get())?,
+        None => e.null()?,
+    };
+    e.array(throttle.days().len() as u64)?;
+    for day in throttle.days() {
+        e.array(2)?.u32(day.day())?.u16(day.failures())?;
+    }
+    Ok(())
+}
+
+fn get_throttle(d: &mut Get<'_>) -> GetResult<Throttle> {
+    if d.array()? != Some(4) {
+        return Err(DecodeError::message("a throttle of another shape"));
+    }
+    let recent = get_list(d, MOST, get_time)?;
+    let consecutive = d.u32()?;
+    let disabled_at = get_option(d, get_time)?;
+    let days = get_list(d, MOST, |d| match d.array()? {
+        Some(2) => Ok(DayCount::new(d.u32()?, d.u16()?)),
+        _ => Err(DecodeError::message("a day of another shape")),
+    })?;
+    Throttle::from_parts(&recent, consecutive, disabled_at, &days)
+        .map_err(|_| DecodeError::message("a throttle out of bounds"))
+}
+
+/// More of anything in one record is not ours.
+const MOST: u64 = 64;

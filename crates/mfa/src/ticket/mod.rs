@@ -1,0 +1,222 @@
+//! Sealed tickets: what must survive between two HTTP requests, kept by the host or the browser.
+//!
+//! A ticket is bound to tenant, subject, session binding and kind by its seal, and carries the epoch it was made in
+//! and an expiry. It may be presented any number of times; what makes a step single-use is the versioned commit.
+
+mod body;
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use data_encoding::BASE64URL_NOPAD;
+use mfa_core::id::Epoch;
+use mfa_core::time::UnixSeconds;
+use mfa_policy::Purpose;
+
+pub(crate) use body::{
+    Claim, ConfirmedApp, EnrollMode, PendingApp, get_first_factor, get_parameters, put_first_factor,
+    put_parameters,
+};
+
+use crate::codec::{
+    Get, GetResult, Put, PutResult, get_array, get_fields, get_option, get_time, put_into, required,
+};
+use crate::context::{Context, FirstFactor};
+use crate::error::{Error, Rejection};
+use crate::keyring::{Aad, SealBuffer, SealUse, Sealer};
+use crate::random::RandomSource;
+
+/// A sealed ticket of one kind. Opaque, safe to hand to the browser, useless anywhere else.
+///
+/// A ticket of one kind is no ticket of another:
+///
+/// ```compile_fail,E0308
+/// # fn f(mfa: mfa::Mfa, ctx: mfa::Context, challenge: mfa::Ticket<mfa::kind::Challenge>) {
+/// let _ = mfa.enroll_app(&ctx, &challenge);
+/// # }
+/// ```
+pub struct Ticket<K: Kind> {
+    text: Box<str>,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K: Kind> Ticket<K> {
+    /// Takes a ticket back from where it was kept. It is opened, and refused if it is not one of ours, by the call
+    /// it is given to.
+    ///
+    /// # Errors
+    /// [`Rejection::Expired`] when it is longer than any ticket.
+    pub fn parse(text: &str) -> Result<Self, Rejection> {
+        if text.len() > LONGEST {
+            return Err(Rejection::Expired);
+        }
+        Ok(Self { text: Box::from(text), kind: PhantomData })
+    }
+
+    /// The ticket as URL-safe text. Keep it out of URLs all the same: it is as good as a step of the ceremony.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl<K: Kind> Clone for Ticket<K> {
+    fn clone(&self) -> Self {
+        Self { text: self.text.clone(), kind: PhantomData }
+    }
+}
+
+impl<K: Kind> fmt::Debug for Ticket<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ticket<{}>(..)", K::NAME)
+    }
+}
+
+/// How far apart the clocks of two nodes may be before their tickets are refused.
+const CLOCK_SPREAD: std::time::Duration = std::time::Duration::from_secs(120);
+/// Longer than any ticket we make; refused before it is decoded.
+const LONGEST: usize = 4096;
+
+fn binding<K: Kind>(ctx: &Context) -> Aad {
+    Aad::new(K::NAME)
+        .bind(ctx.key().tenant().as_str().as_bytes())
+        .bind(ctx.key().subject().as_str().as_bytes())
+        .bind(ctx.session().as_bytes())
+}
+
+/// What every ticket carries, and the part of its kind.
+pub(crate) struct Claims<K: Claim> {
+    pub(crate) issued_at: UnixSeconds,
+    pub(crate) expires_at: UnixSeconds,
+    /// The record's epoch; `None` when there was no record.
+    pub(crate) epoch: Option<Epoch>,
+    pub(crate) first: FirstFactor,
+    pub(crate) purpose: Purpose,
+    pub(crate) body: K::Body,
+}
+
+impl<K: Claim> Claims<K> {
+    /// Seals the claims into a ticket for this request.
+    pub(crate) fn seal(
+        &self,
+        sealer: &Sealer,
+        random: &dyn RandomSource,
+        ctx: &Context,
+    ) -> Result<Ticket<K>, Error> {
+        let mut buffer = SealBuffer::with_capacity(256);
+        put_into(buffer.plain(), |e| self.put(e));
+        let sealed = sealer.seal(SealUse::Ticket, &binding::<K>(ctx), buffer, random)?;
+        Ok(Ticket { text: BASE64URL_NOPAD.encode(&sealed).into_boxed_str(), kind: PhantomData })
+    }
+
+    /// Opens a ticket for this request, or answers that it has expired: whatever the reason, the person starts again.
+    pub(crate) fn open(
+        ticket: &Ticket<K>,
+        sealer: &Sealer,
+        ctx: &Context,
+        now: UnixSeconds,
+    ) -> Result<Self, Error> {
+        let sealed = BASE64URL_NOPAD.decode(ticket.text.as_bytes()).map_err(|_| Rejection::Expired)?;
+        // A retired key's tickets are over, and anybody can write the id of a missing key in front of garbage: neither
+        // is for the operator to hear of.
+        let plain =
+            sealer.open(SealUse::Ticket, &binding::<K>(ctx), &sealed).map_err(|_| Rejection::Expired)?;
+        let claims = Self::get(&plain).map_err(|_| Rejection::Expired)?;
+        // A ticket from the future was made by a clock that is wrong, here or there; its expiry cannot be trusted.
+        if now >= claims.expires_at || now.plus(CLOCK_SPREAD) < claims.issued_at {
+            return Err(Rejection::Expired.into());
+        }
+        Ok(claims)
+    }
+
+    fn put(&self, e: &mut Put<'_>) -> PutResult {
+        e.map(6)?;
+        e.u8(0)?.u64(self.issued_at.get())?;
+        e.u8(1)?.u64(self.expires_at.get())?;
+        e.u8(2)?;
+        match &self.epoch {
+            Some(epoch) => e.bytes(epoch.as_bytes())?,
+            None => e.null()?,
+        };
+        e.u8(3)?;
+        put_first_factor(&self.first, e)?;
+        e.u8(4)?.u8(self.purpose.id())?;
+        e.u8(5)?;
+        K::put(&self.body, e)
+    }
+
+    fn get(plain: &[u8]) -> GetResult<Self> {
+        let (mut issued_at, mut expires_at, mut epoch) = (None, None, None);
+        let (mut first, mut purpose, mut body) = (None, None, None);
+        get_fields(&mut Get::new(plain), |key, d| {
+            match key {
+                0 => issued_at = Some(get_time(d)?),
+                1 => expires_at = Some(get_time(d)?),
+                2 => epoch = Some(get_option(d, get_array)?.map(Epoch::from_bytes)),
+                3 => first = Some(get_first_factor(d)?),
+                4 => purpose = Purpose::from_id(d.u8()?),
+                5 => body = Some(K::get(d)?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(Self {
+            issued_at: required(issued_at, "issued_at")?,
+            expires_at: required(expires_at, "expires_at")?,
+            epoch: required(epoch, "epoch")?,
+            first: required(first, "first factor")?,
+            purpose: required(purpose, "purpose")?,
+            body: required(body, "body")?,
+        })
+    }
+}
+
+/// A kind of ticket: one of those in [`kind`], and nobody else's.
+pub trait Kind: sealed::Sealed {}
+
+mod sealed {
+    /// Closes [`Kind`](super::Kind).
+    pub trait Sealed {
+        /// What the seal binds.
+        const NAME: &'static str;
+    }
+}
+
+/// The kinds of ticket there are.
+pub mod kind {
+    /// A login half done: the second factor is wanted.
+    #[derive(Debug)]
+    #[non_exhaustive]
+    pub struct Challenge;
+
+    /// May enroll an authenticator now.
+    #[derive(Debug)]
+    #[non_exhaustive]
+    pub struct Enroll;
+
+    /// An authenticator app that has been shown its key and has not yet shown a code.
+    #[derive(Debug)]
+    #[non_exhaustive]
+    pub struct Pending;
+
+    /// An authenticator app that has shown a right code; the recovery code waits to be saved.
+    #[derive(Debug)]
+    #[non_exhaustive]
+    pub struct Confirmed;
+}
+
+macro_rules! kinds {
+    ($($name:ident = $text:literal,)*) => {$(
+        impl sealed::Sealed for kind::$name {
+            const NAME: &'static str = $text;
+        }
+
+        impl Kind for kind::$name {}
+    )*};
+}
+
+kinds! {
+    Challenge = "challenge",
+    Enroll = "enroll",
+    Pending = "pending",
+    Confirmed = "confirmed",
+}
