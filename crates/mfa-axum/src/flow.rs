@@ -1,0 +1,104 @@
+//! How far a visitor has come between two requests, as text for the host's session.
+
+use std::fmt;
+use std::str::FromStr;
+
+use mfa::{Assertion, Ticket, UnixSeconds, kind};
+use thiserror::Error;
+
+/// The step a visitor stands at. Written with `to_string`, read back with `parse`; everything in it is sealed or
+/// harmless, so a host may keep it wherever it keeps sessions.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Flow {
+    /// Nothing has begun, or everything is over.
+    #[default]
+    None,
+    /// May enroll, or skip, with the date from which it will be a must.
+    Offer(Ticket<kind::Enroll>, Option<UnixSeconds>),
+    /// Must enroll.
+    Enroll(Ticket<kind::Enroll>),
+    /// A recovery is open: must enroll a replacement.
+    Recovering(Ticket<kind::Enroll>),
+    /// An app has been shown its key.
+    Pending(Ticket<kind::Pending>),
+    /// An app has shown its code; the recovery code waits to be saved.
+    Confirmed(Ticket<kind::Confirmed>),
+    /// The second factor is wanted.
+    Challenge(Ticket<kind::Challenge>),
+    /// Nothing but a recovery code helps.
+    RecoverOnly(Ticket<kind::Challenge>),
+    /// Everything is proved: the sealed assertion, for [`Mfa::open_assertion`](mfa::Mfa::open_assertion).
+    Proved(Box<str>),
+}
+
+impl Flow {
+    /// The flow of somebody who has proved everything.
+    pub fn proved(assertion: &Assertion) -> Self {
+        Self::Proved(Box::from(assertion.as_str()))
+    }
+}
+
+impl fmt::Display for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Offer(ticket, None) => write!(f, "offer {}", ticket.as_str()),
+            Self::Offer(ticket, Some(date)) => write!(f, "offer {} {}", ticket.as_str(), date.get()),
+            Self::Enroll(ticket) => write!(f, "enroll {}", ticket.as_str()),
+            Self::Recovering(ticket) => write!(f, "recovering {}", ticket.as_str()),
+            Self::Pending(ticket) => write!(f, "pending {}", ticket.as_str()),
+            Self::Confirmed(ticket) => write!(f, "confirmed {}", ticket.as_str()),
+            Self::Challenge(ticket) => write!(f, "challenge {}", ticket.as_str()),
+            Self::RecoverOnly(ticket) => write!(f, "recover-only {}", ticket.as_str()),
+            Self::Proved(assertion) => write!(f, "proved {assertion}"),
+        }
+    }
+}
+
+impl FromStr for Flow {
+    type Err = InvalidFlow;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFlow> {
+        let words: Vec<&str> = text.split(' ').collect();
+        match words.as_slice() {
+            ["none"] => Ok(Self::None),
+            ["offer", t] => Ok(Self::Offer(ticket(t)?, None)),
+            ["offer", t, date] => {
+                let date = date.parse().map(UnixSeconds::new).map_err(|_| InvalidFlow)?;
+                Ok(Self::Offer(ticket(t)?, Some(date)))
+            }
+            ["enroll", t] => Ok(Self::Enroll(ticket(t)?)),
+            ["recovering", t] => Ok(Self::Recovering(ticket(t)?)),
+            ["pending", t] => Ok(Self::Pending(ticket(t)?)),
+            ["confirmed", t] => Ok(Self::Confirmed(ticket(t)?)),
+            ["challenge", t] => Ok(Self::Challenge(ticket(t)?)),
+            ["recover-only", t] => Ok(Self::RecoverOnly(ticket(t)?)),
+            ["proved", assertion] => Ok(Self::Proved(Box::from(*assertion))),
+            _ => Err(InvalidFlow),
+        }
+    }
+}
+
+fn ticket<K: mfa::Kind>(text: &str) -> Result<Ticket<K>, InvalidFlow> {
+    Ticket::parse(text).map_err(|_| InvalidFlow)
+}
+
+/// Text that is not a flow, or one of a newer version: treat the session as over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the kept state of a sign-in cannot be read")]
+#[non_exhaustive]
+pub struct InvalidFlow;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_survives_its_text() {
+        for text in ["none", "offer abc", "offer abc 1800000000", "pending abc", "proved abc", "recover-only x"] {
+            assert_eq!(text.parse::<Flow>().unwrap().to_string(), text);
+        }
+        assert!("".parse::<Flow>().is_err() && "offer a b c".parse::<Flow>().is_err());
+    }
+}

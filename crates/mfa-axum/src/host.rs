@@ -1,0 +1,79 @@
+//! What the pages need of the host: its session, and nothing else.
+
+use std::error::Error;
+use std::future::Future;
+
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use mfa::{Context, FirstFactor};
+
+use crate::flow::Flow;
+
+/// The host's sessions, as the pages see them. Implement it over whatever session layer the host has.
+///
+/// A session begins when the first factor was right (the host's own sign-in page) and holds, besides what the host
+/// keeps in it: the [`SessionBinding`](mfa::SessionBinding), the first factor and its time, a CSRF token, and the
+/// [`Flow`] as text.
+pub trait Host: Clone + Send + Sync + 'static {
+    /// The person whose session this request belongs to, or `None` without one.
+    ///
+    /// Attributes are looked up anew for every request: a session that outlives a change of role must not keep the old
+    /// one.
+    ///
+    /// # Errors
+    /// [`HostError`] when the session store does not answer; the request is then answered 503.
+    fn visitor(&self, request: &Parts) -> impl Future<Output = Result<Option<Visitor>, HostError>> + Send;
+
+    /// Keeps `flow` in the visitor's session and answers the headers to send, such as `Set-Cookie`.
+    ///
+    /// With [`Renew::NewSessionId`] the session must go on under a new id and a new CSRF token, and the old id must be
+    /// dead when this returns: the assurance changed (session fixation). The session binding stays. Where the flow is
+    /// proved by an activation, remember the subject as enrolled before answering, and say so from then on with
+    /// [`Context::known_enrolled`].
+    ///
+    /// # Errors
+    /// [`HostError`] when the session store does not answer; the request is then answered 503.
+    fn keep(
+        &self,
+        visitor: &Visitor,
+        flow: &Flow,
+        renew: Renew,
+    ) -> impl Future<Output = Result<HeaderMap, HostError>> + Send;
+
+    /// Where somebody without a session is sent.
+    fn sign_in_path(&self) -> &str;
+
+    /// Where somebody who has proved everything is sent.
+    fn home_path(&self) -> &str;
+}
+
+/// A person with a session: the first factor was right.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "hosts build it from their session")]
+pub struct Visitor {
+    /// The context of this request, with the subject's current attributes.
+    pub context: Context,
+    /// The first factor of this session and its time.
+    pub first_factor: FirstFactor,
+    /// How far the visitor has come.
+    pub flow: Flow,
+    /// The token that forms of this session carry: at least 128 random bits as text.
+    pub csrf: String,
+    /// Names the session to the host, for [`Host::keep`]; the pages never look at it.
+    pub session: String,
+    /// The languages the visitor prefers, best first, such as `es-MX`; usually from `Accept-Language`.
+    pub languages: Vec<String>,
+}
+
+/// Whether the session id must change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a host must handle both")]
+pub enum Renew {
+    /// The assurance changed: new session id, new CSRF token, the old ones dead.
+    NewSessionId,
+    /// Only the step of the ceremony changed.
+    No,
+}
+
+/// The host's own failure. Its text is for the operator and is never shown.
+pub type HostError = Box<dyn Error + Send + Sync>;
