@@ -20,7 +20,7 @@ pub struct RandomError;
 
 /// The operating system's random source.
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "a unit value that hosts name")]
 pub struct SystemRandom;
 
 impl RandomSource for SystemRandom {

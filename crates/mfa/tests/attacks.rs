@@ -830,50 +830,41 @@ mod secrets {
     }
 }
 
-/// Storage that fails, at each call in turn.
+/// Storage that fails, at each call in turn: before applying, or after applying with the reply lost.
 mod failing_storage {
     use super::common::faults::{Fault, FaultStorage};
-    use super::common::{START, World, keyring};
-    use mfa::storage::MemoryStorage;
-    use mfa::testing::{HandClock, SeededRandom, TestAuthenticator};
-    use mfa::{Acknowledged, Error, FirstFactor, Mfa, Next, Rejection, Remember};
+    use super::common::{World, keyring};
+    use mfa::testing::TestAuthenticator;
+    use mfa::{Acknowledged, Error, EventKind, FirstFactor, Mfa, Next, Rejection, Remember};
     use pollster::block_on;
 
-    struct Faulty {
-        world: World,
-        mfa: Mfa,
-        storage: FaultStorage,
+    use crate::on_each_backend;
+
+    on_each_backend! {
+        c6_a_store_error_at_any_call_never_reads_as_not_enrolled_or_signed_in;
+        t6_a_reply_lost_after_the_commit_is_found_by_its_operation_id;
+        inv_11_an_enrollment_that_fails_at_any_call_leaves_all_or_nothing;
     }
 
-    fn faulty(fault: Fault) -> Faulty {
-        let memory = MemoryStorage::new();
-        let world = World::over(super::common::Backend::Memory(memory.clone()));
-        let storage = FaultStorage::new(memory, fault);
-        let clock: HandClock = world.clock.clone();
-        let mfa = Mfa::builder()
-            .keyring(keyring())
-            .storage(storage.clone())
-            .clock(clock)
-            .random(SeededRandom::new(8))
-            .build()
-            .unwrap();
-        Faulty { world, mfa, storage }
+    fn faulty(world: &World, fault: Fault) -> (Mfa, FaultStorage) {
+        let storage = FaultStorage::new(world.storage(), fault);
+        let builder = Mfa::builder().keyring(keyring()).storage(storage.clone());
+        let mfa = builder.clock(world.clock.clone()).random(world.random.clone()).build().unwrap();
+        (mfa, storage)
     }
 
-    #[test]
-    fn c6_a_store_error_at_any_call_never_reads_as_not_enrolled_or_signed_in() {
+    fn c6_a_store_error_at_any_call_never_reads_as_not_enrolled_or_signed_in(world: World) {
         for fault in [Fault::Before, Fault::AfterApplying] {
             for call in 0..4 {
-                let Faulty { world, mfa, storage } = faulty(fault);
-                let ada = world.enrolled("ada");
-                let ctx = world.visit("ada");
+                let account = format!("ada-{fault:?}-{call}");
+                let ada = world.enrolled(&account);
+                let (mfa, storage) = faulty(&world, fault);
+                let ctx = world.visit(&account);
                 storage.fail_at(call);
-                let begun = block_on(mfa.begin(&ctx, FirstFactor::password(world.now())));
-                let ticket = match begun {
+                let ticket = match block_on(mfa.begin(&ctx, FirstFactor::password(world.now()))) {
                     Ok(Next::Challenge(challenge)) => challenge.ticket,
-                    Ok(other) => panic!("{fault:?} at {call}: {other:?}"),
                     Err(Error::Unavailable(_)) => continue,
-                    Err(other) => panic!("{fault:?} at {call}: {other:?}"),
+                    other => panic!("{fault:?} at {call}: {other:?}"),
                 };
                 let code = ada.app.code_at(world.now());
                 let first = block_on(mfa.verify(&ctx, &ticket, &code, Remember::No));
@@ -886,20 +877,17 @@ mod failing_storage {
         }
     }
 
-    #[test]
-    fn t6_a_reply_lost_after_the_commit_is_found_by_its_operation_id() {
-        let Faulty { world, mfa, storage } = faulty(Fault::AfterApplying);
+    fn t6_a_reply_lost_after_the_commit_is_found_by_its_operation_id(world: World) {
         let ada = world.enrolled("ada");
+        let (mfa, storage) = faulty(&world, Fault::AfterApplying);
         let ctx = world.visit("ada");
-        let Ok(Next::Challenge(challenge)) = block_on(mfa.begin(&ctx, FirstFactor::password(world.now())))
-        else {
-            panic!("no challenge")
-        };
+        let ticket = world.challenge(&ctx);
         storage.fail_at(1); // the commit of verify
         let code = ada.app.code_at(world.now());
-        let answer = block_on(mfa.verify(&ctx, &challenge.ticket, &code, Remember::No));
+        let answer = block_on(mfa.verify(&ctx, &ticket, &code, Remember::No));
         assert!(answer.is_ok(), "one call finds its own outcome: {answer:?}");
-        let again = block_on(mfa.verify(&ctx, &challenge.ticket, &code, Remember::No));
+        assert_eq!(world.count(EventKind::Verified), 1);
+        let again = block_on(mfa.verify(&ctx, &ticket, &code, Remember::No));
         assert!(
             matches!(again, Err(Error::Rejected(Rejection::AlreadyUsed))),
             "another call inherits nothing"
@@ -908,26 +896,21 @@ mod failing_storage {
         assert!(world.login(&ada, &ada.app.code_at(world.now())).is_ok(), "and nobody is locked out");
     }
 
-    #[test]
-    fn inv_11_an_enrollment_that_fails_at_any_call_leaves_all_or_nothing() {
+    fn inv_11_an_enrollment_that_fails_at_any_call_leaves_all_or_nothing(world: World) {
         for fault in [Fault::Before, Fault::AfterApplying] {
             for call in 0..6 {
-                let Faulty { world, mfa, storage } = faulty(fault);
-                let ctx = world.visit("ada");
-                let Ok(Next::Offer(menu)) = block_on(mfa.begin(&ctx, FirstFactor::password(world.now())))
-                else {
-                    panic!("no offer")
-                };
-                let pending = block_on(mfa.enroll_app(&ctx, &menu.ticket)).unwrap();
+                let account = format!("ada-{fault:?}-{call}");
+                let (mfa, storage) = faulty(&world, fault);
+                let ctx = world.visit(&account);
+                let ticket = world.enroll_ticket(&ctx);
+                let pending = block_on(mfa.enroll_app(&ctx, &ticket)).unwrap();
                 let app = TestAuthenticator::scan(&pending).unwrap();
                 let confirmed =
                     block_on(mfa.confirm(&ctx, &pending.ticket, &app.code_at(world.now()))).unwrap();
                 storage.fail_at(call);
                 let activated = block_on(mfa.activate(&ctx, &confirmed.ticket, Acknowledged));
                 storage.heal();
-                let begun =
-                    block_on(mfa.begin(&world.visit("ada"), FirstFactor::password(world.now()))).unwrap();
-                match (activated, begun) {
+                match (activated, world.begin(&world.visit(&account)).unwrap()) {
                     (Ok(_), Next::Challenge(_)) => {}
                     (Err(Error::Unavailable(_)), Next::Offer(_)) => {
                         assert!(block_on(mfa.activate(&ctx, &confirmed.ticket, Acknowledged)).is_ok());
@@ -936,11 +919,6 @@ mod failing_storage {
                 }
             }
         }
-    }
-
-    #[test]
-    fn the_start_is_a_step_boundary() {
-        assert_eq!(START % 30, 0);
     }
 }
 

@@ -154,12 +154,6 @@ impl SealBuffer {
     pub(crate) fn plain(&mut self) -> &mut Vec<u8> {
         &mut self.0
     }
-
-    /// The plaintext so far, without the room for the header.
-    #[cfg(test)]
-    pub(crate) fn written(&self) -> &[u8] {
-        self.0.get(HEADER..).unwrap_or_default()
-    }
 }
 
 /// What a sealed value is bound to: each part with its length in front, so that no two bindings spell alike.

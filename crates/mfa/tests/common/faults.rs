@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mfa::UnixSeconds;
 use mfa::storage::{
-    CommitOutcome, Cursor, Durability, Expected, MemoryStorage, Operation, ScanFilter, Snapshot, Spend,
+    CommitOutcome, Cursor, Durability, DynStorage, Expected, Operation, ScanFilter, Snapshot, Spend,
     SpendOutcome, Storage, StorageError, StoredEvent, Write,
 };
 use mfa_core::id::{ReservationId, SubjectKey};
@@ -19,15 +19,20 @@ pub enum Fault {
 /// Counts every call, and fails the one whose number it was given.
 #[derive(Clone)]
 pub struct FaultStorage {
-    pub inner: MemoryStorage,
+    inner: Arc<Box<dyn DynStorage>>,
     calls: Arc<AtomicUsize>,
     fails_at: Arc<AtomicUsize>,
     fault: Fault,
 }
 
 impl FaultStorage {
-    pub fn new(inner: MemoryStorage, fault: Fault) -> Self {
-        Self { inner, calls: Arc::default(), fails_at: Arc::new(AtomicUsize::new(usize::MAX)), fault }
+    pub fn new(inner: Box<dyn DynStorage>, fault: Fault) -> Self {
+        Self {
+            inner: Arc::new(inner),
+            calls: Arc::default(),
+            fails_at: Arc::new(AtomicUsize::new(usize::MAX)),
+            fault,
+        }
     }
 
     /// The `number`-th call from now fails; 0 is the next.
@@ -61,7 +66,7 @@ impl FaultStorage {
 
 impl Storage for FaultStorage {
     async fn load(&self, subject: &SubjectKey) -> Result<Option<Snapshot>, StorageError> {
-        self.guard(Operation::Load, Storage::load(&self.inner, subject)).await
+        self.guard(Operation::Load, self.inner.load(subject)).await
     }
 
     async fn commit(
@@ -70,19 +75,19 @@ impl Storage for FaultStorage {
         expected: Expected,
         write: Write,
     ) -> Result<CommitOutcome, StorageError> {
-        self.guard(Operation::Commit, Storage::commit(&self.inner, subject, expected, write)).await
+        self.guard(Operation::Commit, self.inner.commit(subject, expected, write)).await
     }
 
     async fn spend(&self, spend: &Spend, now: UnixSeconds) -> Result<SpendOutcome, StorageError> {
-        self.guard(Operation::Spend, Storage::spend(&self.inner, spend, now)).await
+        self.guard(Operation::Spend, self.inner.spend(spend, now)).await
     }
 
     async fn refund(&self, reservation: &ReservationId, now: UnixSeconds) -> Result<(), StorageError> {
-        self.guard(Operation::Refund, Storage::refund(&self.inner, reservation, now)).await
+        self.guard(Operation::Refund, self.inner.refund(reservation, now)).await
     }
 
     async fn feed(&self, cursor: Cursor, limit: usize) -> Result<(Vec<StoredEvent>, Cursor), StorageError> {
-        self.guard(Operation::Feed, Storage::feed(&self.inner, cursor, limit)).await
+        self.guard(Operation::Feed, self.inner.feed(cursor, limit)).await
     }
 
     async fn scan(
@@ -91,7 +96,7 @@ impl Storage for FaultStorage {
         limit: usize,
         filter: ScanFilter,
     ) -> Result<Vec<(SubjectKey, Snapshot)>, StorageError> {
-        self.guard(Operation::Scan, Storage::scan(&self.inner, after, limit, filter)).await
+        self.guard(Operation::Scan, self.inner.scan(after, limit, filter)).await
     }
 
     async fn erase(
@@ -100,14 +105,14 @@ impl Storage for FaultStorage {
         expected: Expected,
         tombstone: Write,
     ) -> Result<CommitOutcome, StorageError> {
-        self.guard(Operation::Erase, Storage::erase(&self.inner, subject, expected, tombstone)).await
+        self.guard(Operation::Erase, self.inner.erase(subject, expected, tombstone)).await
     }
 
     async fn prune(&self, before: UnixSeconds) -> Result<(), StorageError> {
-        self.guard(Operation::Prune, Storage::prune(&self.inner, before)).await
+        self.guard(Operation::Prune, self.inner.prune(before)).await
     }
 
     fn durability(&self) -> Durability {
-        Storage::durability(&self.inner)
+        self.inner.durability()
     }
 }
