@@ -5,7 +5,8 @@ use core::fmt;
 
 use rand_core::TryCryptoRng;
 use subtle::ConstantTimeEq;
-use thiserror::Error;
+
+use crate::error::messages;
 
 /// Separates customers of one host: subjects of different tenants never meet. 1 to 64 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,19 +17,22 @@ pub struct TenantId(Box<str>);
 pub struct SubjectId(Box<str>);
 
 /// An identifier that is empty, too long, or holds a control character.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidId {
     /// Nothing in it.
-    #[error("an identifier must not be empty")]
     Empty,
     /// More than 64 bytes for a tenant, 256 for a subject.
-    #[error("an identifier is longer than its limit")]
     TooLong,
     /// A control character, or the `~` in front that marks our own rows.
-    #[error("an identifier holds a character that is not allowed")]
     Character,
 }
+
+messages!(InvalidId {
+    Self::Empty => "an identifier must not be empty",
+    Self::TooLong => "an identifier is longer than its limit",
+    Self::Character => "an identifier holds a character that is not allowed",
+});
 
 impl TenantId {
     /// Parses a tenant identifier.

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use thiserror::Error;
+use crate::error::messages;
 
 /// A moment, in whole seconds since 1970-01-01T00:00:00Z, leap seconds ignored (POSIX time).
 ///
@@ -71,10 +71,11 @@ impl Period {
 }
 
 /// A period outside 1 to 3600 seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the period of a time-based code must be 1 to 3600 seconds")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvalidPeriod;
+
+messages!(InvalidPeriod { Self => "the period of a time-based code must be 1 to 3600 seconds" });
 
 /// The integer `T` of TOTP: how many whole periods lie between `T0` and a moment.
 ///
