@@ -37,6 +37,13 @@ impl StorageError {
     }
 }
 
+/// Why [`Storage::spend`](crate::Storage::spend) refuses a reservation that was already given back: granting it again
+/// would send without a budget. A [`StorageError::source`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the reservation was already refunded")]
+#[expect(clippy::exhaustive_structs, reason = "every backend makes it, and it has nothing to say")]
+pub struct ReservationRefunded;
+
 /// What a storage call was doing when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -6,11 +6,16 @@
 //! arrive sealed.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
+pub mod gcra;
+mod memory;
 mod model;
 mod storage;
 
-pub use error::{Operation, StorageError};
+pub use error::{Operation, ReservationRefunded, StorageError};
+pub use memory::MemoryStorage;
 pub use model::{
     Bucket, BucketKey, CommitOutcome, Cursor, Durability, EventBody, Expected, MethodSet, ScanFilter,
     Snapshot, Spend, SpendOutcome, StoredEvent, Summary, Version, Write,

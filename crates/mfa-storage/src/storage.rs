@@ -44,16 +44,19 @@ pub trait Storage: Send + Sync + 'static {
     /// Spends one unit of every bucket, or of none.
     ///
     /// # Promise
-    /// However many calls run at once, no bucket grants more than its burst and its interval allow. A stored time
-    /// that lies more than a full burst ahead of `now` is first brought back to that, so that one node's wrong clock
-    /// stops nothing for long. The same reservation is granted once and spends once.
+    /// However many calls run at once, no bucket grants more than its burst and its interval allow
+    /// ([`gcra`](crate::gcra) is the arithmetic). A stored time that lies far more than a full burst ahead of `now` is
+    /// brought back to that, so that one node's wrong clock stops nothing for long. The same reservation is granted
+    /// once and spends once; one that was given back is an error
+    /// ([`ReservationRefunded`](crate::ReservationRefunded)).
     fn spend(
         &self,
         spend: &Spend,
         now: UnixSeconds,
     ) -> impl Future<Output = Result<SpendOutcome, StorageError>> + Send;
 
-    /// Gives back what `reservation` spent; a second call, and one after it lapsed, change nothing.
+    /// Gives back what `reservation` spent; a second call, one after it lapsed, and one for a reservation that was
+    /// never granted change nothing. What has come back by itself since is not given back twice.
     fn refund(
         &self,
         reservation: &ReservationId,
@@ -88,7 +91,11 @@ pub trait Storage: Send + Sync + 'static {
         tombstone: Write,
     ) -> impl Future<Output = Result<CommitOutcome, StorageError>> + Send;
 
-    /// Removes events that happened before `before`, and tombstones last written before it.
+    /// Removes events that happened before `before`, and tombstones last written before it. Also sweeps budgets that
+    /// were whole again by then, and reservations that lapsed before it, which are then forgotten.
+    ///
+    /// Once its tombstone is gone, a subject is as if it had never been, and its versions start again: prune no
+    /// tombstone that is younger than the longest lifetime of a ticket. Cursors stay good.
     fn prune(&self, before: UnixSeconds) -> impl Future<Output = Result<(), StorageError>> + Send;
 
     /// What an acknowledged commit survives.

@@ -109,7 +109,7 @@ pub(crate) fn hotp_window(vector: &Value) -> Judgement {
     // Looking behind is looking ahead from an earlier counter: a caller that wants it asks for exactly that.
     let first = counter.saturating_sub(behind);
     let Ok(reach) = u8::try_from(counter.saturating_sub(first).saturating_add(ahead)) else {
-        return Ok(Verdict::Listed("looks further than the bound of 255 counters".to_owned()));
+        return Ok(Verdict::Inapplicable("looks further than the bound of 255 counters".to_owned()));
     };
     let matched = hotp::verify(&subject.key, subject.algorithm, &code, first, reach);
     let found = matched.map(|matched| matched.counter());
@@ -142,7 +142,10 @@ pub(crate) fn totp_window(vector: &Value) -> Judgement {
     let narrow = |steps: u64| u8::try_from(steps).ok();
     let window = narrow(past).zip(narrow(future)).and_then(|(past, future)| Window::new(past, future).ok());
     let Some(window) = window else {
-        return Ok(Verdict::Listed(format!("the window {past}/{future} is wider than {}", Window::MAX)));
+        return Ok(Verdict::Inapplicable(format!(
+            "the window {past}/{future} is wider than {}",
+            Window::MAX
+        )));
     };
     let after = number(vector, "after_step");
     let scan =

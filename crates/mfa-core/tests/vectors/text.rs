@@ -37,7 +37,7 @@ pub(crate) fn base32_reject(vector: &Value) -> Judgement {
     if lenient.is_ok() && matches!(letters % 8, 1 | 3 | 6) {
         // A length that no encoder produces. The lenient reader drops the tail as Google Authenticator does, which
         // `base32_decode` demands for 17 letters.
-        return Ok(Verdict::Listed("strict refuses; lenient drops an impossible last letter".to_owned()));
+        return Ok(Verdict::ByRule("strict refuses; lenient drops an impossible last letter".to_owned()));
     }
     expect(lenient.is_err(), "the lenient reader takes it")
 }
@@ -54,7 +54,7 @@ pub(crate) fn code_reject(vector: &Value) -> Judgement {
     let rest: String = typed.chars().filter(|letter| !" -".contains(*letter)).collect();
     let is_spaced = rest.len() < typed.len() && rest.bytes().all(|letter| letter.is_ascii_digit());
     if is_spaced {
-        return Ok(Verdict::Listed("the right digits with spaces or hyphens, which are removed".to_owned()));
+        return Ok(Verdict::ByRule("the right digits with spaces or hyphens, which are removed".to_owned()));
     }
     Err(format!("taken: {typed:?}"))
 }

@@ -45,7 +45,7 @@ pub(crate) fn uri_parse(vector: &Value) -> Judgement {
     if difference == ["issuer"] && vector["plus_means_space_in_query"] == true {
         let ours = read.issuer().map(|issuer| issuer.replace('+', " "));
         if ours.as_deref() == expected["issuer"].as_str() {
-            return Ok(Verdict::Listed("a plus with no label to explain it stays a plus".to_owned()));
+            return Ok(Verdict::ByRule("a plus with no label to explain it stays a plus".to_owned()));
         }
     }
     expect(difference.is_empty(), difference)
@@ -111,7 +111,7 @@ pub(crate) fn uri_reject(vector: &Value) -> Judgement {
         peers.is_some_and(|peers| !peers.is_empty() && peers.values().all(|peer| peer["ok"] == false));
     let policy = POLICIES_OF_OTHERS.iter().find(|(word, _)| reason.contains(word));
     match policy {
-        Some((_, ours)) if !is_refused_by_all => Ok(Verdict::Listed(format!("{reason}; here {ours}"))),
+        Some((_, ours)) if !is_refused_by_all => Ok(Verdict::ByRule(format!("{reason}; here {ours}"))),
         _ => Err(format!("read, though: {reason}")),
     }
 }
