@@ -5,7 +5,7 @@ mod common;
 
 use common::World;
 use mfa::policy::{Attributes, OrganizationSettings, Policy, Purpose};
-use mfa::{EventKind, Next, Rejection, Standing, UnixSeconds};
+use mfa::{EventKind, Next, Rejection, Standing};
 use pollster::block_on;
 
 on_each_backend! {
@@ -55,7 +55,7 @@ fn a_person_sets_up_signs_in_loses_the_phone_and_recovers(world: World) {
 
 fn a_person_who_may_skip_until_a_date_must_enroll_from_it(world: World) {
     block_on(world.mfa.replace_policy(construction())).unwrap();
-    let date = UnixSeconds::new(world.now().get() + 3_600);
+    let date = world.now().plus(std::time::Duration::from_secs(3_600));
     let member = || {
         let organization = OrganizationSettings::new("pilot.example").enforced_from(date);
         Attributes::new().with("role", "commercial").organization(organization)

@@ -1,0 +1,55 @@
+//! Driving futures without a runtime, and races between real threads.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Barrier};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use super::Stores;
+
+/// Drives a future on the calling thread, which sleeps while there is nothing to do.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Runs `run(0)` to `run(threads - 1)` at once, each on a thread of its own, and collects what they answer in that
+/// order. A panic in one of them goes on here.
+pub(super) fn race<S: Stores, T: Send, F: Future<Output = T>>(
+    stores: &S,
+    threads: usize,
+    run: impl Fn(usize) -> F + Sync,
+) -> Vec<T> {
+    let barrier = Barrier::new(threads);
+    thread::scope(|scope| {
+        let start = |index| {
+            let (barrier, run) = (&barrier, &run);
+            scope.spawn(move || {
+                barrier.wait();
+                stores.drive(run(index))
+            })
+        };
+        let running: Vec<_> = (0..threads).map(start).collect();
+        let finish = |thread: thread::ScopedJoinHandle<'_, T>| match thread.join() {
+            Ok(answer) => answer,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        running.into_iter().map(finish).collect()
+    })
+}
