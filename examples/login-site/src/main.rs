@@ -1,4 +1,112 @@
-//! Placeholder.
+//! The whole product in a browser: a tiny host with users, a password and sessions that mounts the pages of `mfa-axum`.
+//!
+//! `cargo run --release -p login-site`, then open the printed address. See `--help` for the flags.
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod accounts;
+mod flags;
+mod host;
+mod pages;
+mod store;
+
+use std::error::Error;
+use std::fs::OpenOptions;
+use std::future::IntoFuture;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Parser;
+use mfa::policy::OrganizationSettings;
+use mfa::sqlite::SqliteStorage;
+use mfa::storage::{DynStorage, MemoryStorage};
+use mfa::{Clock, Keyring, Mfa, MfaBuilder, Realm, SystemClock};
+use mfa_axum::Pages;
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+
+use crate::accounts::ACCOUNTS;
+use crate::flags::{Flags, StorageUrl};
+use crate::host::{SiteHost, random_token};
+use crate::pages::{Site, router};
+use crate::store::Store;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let flags = Flags::parse();
+    let (mfa, store) = match &flags.storage {
+        StorageUrl::Memory => {
+            let storage = MemoryStorage::new();
+            let keyring = keyring(&flags, &storage).await?;
+            (build(Mfa::builder().storage(storage), keyring, &flags)?, Store::open(None)?)
+        }
+        StorageUrl::Sqlite(file) => {
+            let storage = SqliteStorage::open(file)?;
+            let keyring = keyring(&flags, &storage).await?;
+            (build(Mfa::builder().storage(storage), keyring, &flags)?, Store::open(Some(file))?)
+        }
+    };
+    mfa.verify_setup().await?;
+    let password = prepare(&store, &flags)?;
+    // Texts will be appended here; that the file can be written is better known now.
+    OpenOptions::new().append(true).create(true).open(&flags.outbox)?;
+
+    let host = SiteHost { store, realm: Realm::new("login-site", "Construction Pay")? };
+    let pages = Pages::builder(mfa, host.clone()).brand("Construction Pay").build()?;
+    let site = Site { pages, host, password: Sha256::digest(password.as_bytes()).into() };
+
+    let listener = TcpListener::bind(&flags.listen).await?;
+    // Nobody may be listening, or no longer after the line they wanted: no reason to stop.
+    announce(listener.local_addr()?, &password).ok();
+    let service = router(site).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::select! {
+        served = axum::serve(listener, service).into_future() => served?,
+        () = stopped() => {}
+    }
+    Ok(())
+}
+
+async fn keyring(flags: &Flags, storage: &dyn DynStorage) -> Result<Keyring, mfa::KeyFileError> {
+    Keyring::read_or_create(&flags.keys, storage).await
+}
+
+fn build(builder: MfaBuilder, keyring: Keyring, flags: &Flags) -> Result<Mfa, Box<dyn Error>> {
+    Ok(builder.keyring(keyring).policy(flags.policy()?).build()?)
+}
+
+/// Keeps the organisations' settings and the demo password, unless an earlier start has.
+fn prepare(store: &Store, flags: &Flags) -> Result<String, Box<dyn Error>> {
+    let later = SystemClock.now()?.plus(Duration::from_secs(30 * 24 * 60 * 60));
+    let pilot = OrganizationSettings::new("pilot.example").enforced_from(flags.enforce_from.unwrap_or(later));
+    store.keep_organization(&pilot, flags.enforce_from.is_some())?;
+    for enforced in ["enforced.example", "sso.example"] {
+        store.keep_organization(&OrganizationSettings::new(enforced).required(), false)?;
+    }
+    let drawn: String = random_token()?.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+    Ok(store.setting("demo-password", &drawn)?)
+}
+
+fn announce(address: SocketAddr, password: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "listening on http://{address}")?;
+    writeln!(out, "password: {password}")?;
+    for account in ACCOUNTS {
+        writeln!(out, "{:<28} {}", account.email, account.about)?;
+    }
+    out.flush()
+}
+
+/// Ends with Ctrl-C or, on Unix, a polite kill. Requests in flight are cut off, which loses nothing: every change is
+/// one commit.
+async fn stopped() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = interrupted => {}
+            _ = terminated.recv() => {}
+        }
+        return;
+    }
+    drop(interrupted.await);
+}

@@ -1,0 +1,43 @@
+//! Which languages a request asks for.
+
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT_LANGUAGE;
+
+/// The languages of `Accept-Language`, best first, for [`Visitor::languages`](crate::Visitor::languages).
+///
+/// # Examples
+/// ```
+/// use axum::http::HeaderMap;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert("accept-language", "en;q=0.5, es-MX, de;q=0".parse()?);
+/// assert_eq!(mfa_axum::accepted_languages(&headers), ["es-MX", "en"]);
+/// # Ok::<(), axum::http::header::InvalidHeaderValue>(())
+/// ```
+///
+/// # Source
+/// RFC 9110, section 12.5.4.
+pub fn accepted_languages(headers: &HeaderMap) -> Vec<String> {
+    let text = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut wanted: Vec<(u16, &str)> = text.split(',').take(MOST_LANGUAGES).filter_map(weighted).collect();
+    wanted.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
+    wanted.into_iter().map(|(_, tag)| tag.to_owned()).collect()
+}
+
+/// A tag and its weight in thousandths, unless it is refused with `q=0`.
+fn weighted(item: &str) -> Option<(u16, &str)> {
+    let (tag, parameter) = item.split_once(';').unwrap_or((item, ""));
+    let weight = match parameter.trim().strip_prefix("q=") {
+        Some(q) => q.trim().parse::<f32>().ok().filter(|q| (0.0..=1.0).contains(q))?,
+        None => 1.0,
+    };
+    let tag = tag.trim();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1000")]
+    let thousandths = (weight * 1000.0) as u16;
+    (thousandths > 0 && !tag.is_empty() && tag.len() <= LONGEST_TAG).then_some((thousandths, tag))
+}
+
+/// Browsers send a handful; whoever sends a thousand is no person.
+const MOST_LANGUAGES: usize = 16;
+/// In bytes, BCP 47 section 4.4.1.
+const LONGEST_TAG: usize = 35;

@@ -1,0 +1,255 @@
+//! The pages as a whole: put together by a builder, mounted as a router, begun after the first factor.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::any;
+use mfa::{Mfa, Next};
+use thiserror::Error;
+
+use crate::answer;
+use crate::flow::Flow;
+use crate::host::{DynHost, Host, Renew, Visitor};
+use crate::language::accepted_languages;
+use crate::layout::Layout;
+use crate::paths::Paths;
+use crate::refusal::Refusal;
+use crate::serve;
+use crate::templates::{DefaultTemplates, Templates};
+use crate::texts::Catalogue;
+
+/// The ready-made pages. Cheap to clone; keep it in the host's state, where [`RequireMfa`](crate::RequireMfa) finds it.
+///
+/// # Examples
+/// ```
+/// use axum::Router;
+/// use mfa::Mfa;
+/// use mfa_axum::{Catalogue, Host, Pages, PagesError};
+///
+/// fn pages(mfa: Mfa, host: impl Host) -> Result<Pages, PagesError> {
+///     Pages::builder(mfa, host)
+///         .mounted_at("/account/security")
+///         .texts(Catalogue::builtin())
+///         .stylesheet("/theme.css")
+///         .brand("Example")
+///         .build()
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Pages {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) mfa: Mfa,
+    pub(crate) host: Box<dyn DynHost>,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) templates: Box<dyn Templates>,
+    pub(crate) paths: Paths,
+    pub(crate) stylesheets: Vec<String>,
+    pub(crate) brand: String,
+}
+
+impl Pages {
+    /// Begins to put the pages together.
+    pub fn builder(mfa: Mfa, host: impl Host) -> PagesBuilder {
+        PagesBuilder {
+            mfa,
+            host: Box::new(host),
+            mount: "/mfa".to_owned(),
+            catalogue: Catalogue::builtin(),
+            templates: Box::new(DefaultTemplates),
+            stylesheets: Vec::new(),
+            brand: String::new(),
+        }
+    }
+
+    /// The routes of the pages, to [`merge`](Router::merge) (not nest) into the host's router.
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        let handler = |pages: Self| {
+            any(move |request: Request| {
+                let pages = pages.clone();
+                async move { serve::serve(&pages, request).await }
+            })
+        };
+        let mount = &self.inner.paths.mount;
+        Router::new()
+            .route(mount, handler(self.clone()))
+            .route(&format!("{mount}/"), handler(self.clone()))
+            .route(&format!("{mount}/{{*page}}"), handler(self.clone()))
+    }
+
+    /// Asks the library what comes after a right first factor, keeps it in the visitor's session under a new id, and
+    /// answers with the way to the right page. The host's sign-in page calls it as its last act.
+    ///
+    /// A storage that does not answer is answered 503: nobody is signed in.
+    pub async fn begin(&self, visitor: &Visitor) -> Response {
+        self.begin_with(visitor, Renew::NewSessionId).await
+    }
+
+    pub(crate) async fn begin_with(&self, visitor: &Visitor, renew: Renew) -> Response {
+        let flow = match self.inner.mfa.begin(&visitor.context, visitor.first_factor.clone()).await {
+            Ok(Next::Proved(assertion)) => Flow::proved(&assertion),
+            Ok(Next::Offer(menu)) => Flow::Offer(menu.ticket, menu.required_from),
+            Ok(Next::Enroll(menu)) => Flow::Enroll(menu.ticket),
+            Ok(Next::Challenge(challenge)) => Flow::Challenge(challenge.ticket),
+            // The page of the challenge tells until when.
+            Ok(Next::Throttled { recover, .. }) => Flow::Challenge(recover),
+            Ok(Next::RecoverOnly(ticket)) => Flow::RecoverOnly(ticket),
+            Err(error) => return self.refuse_visitor(visitor, Refusal::of(&error), false),
+        };
+        self.go(visitor, &flow, renew).await
+    }
+
+    /// Keeps the flow and sends the visitor to its page.
+    pub(crate) async fn go(&self, visitor: &Visitor, flow: &Flow, renew: Renew) -> Response {
+        match self.inner.host.keep(visitor, flow, renew).await {
+            Ok(headers) => answer::with_headers(answer::see_other(self.inner.paths.of_flow(flow)), headers),
+            Err(_) => self.refuse_visitor(visitor, Refusal::Unavailable { is_transient: true }, false),
+        }
+    }
+
+    /// A page of the host in the shell of these pages.
+    pub fn layout<'a>(&'a self, title: &'a str) -> Layout<'a> {
+        Layout::new(self, title)
+    }
+
+    /// The answer for a request that cannot be served: a page, or a problem document for JSON clients. For the host's
+    /// own forms.
+    pub fn refuse(&self, request: &HeaderMap, refusal: Refusal) -> Response {
+        let languages = accepted_languages(request);
+        self.refuse_as(&languages, &self.inner.brand, answer::wants_json(request), refusal, false)
+    }
+
+    pub(crate) fn refuse_visitor(&self, visitor: &Visitor, refusal: Refusal, is_json: bool) -> Response {
+        let is_proved = matches!(visitor.flow, Flow::Proved(_));
+        self.refuse_as(&visitor.languages, visitor.context.realm().issuer(), is_json, refusal, is_proved)
+    }
+
+    /// Where the pages and the host's two are.
+    pub fn paths(&self) -> &Paths {
+        &self.inner.paths
+    }
+
+    /// The library behind the pages.
+    pub fn mfa(&self) -> &Mfa {
+        &self.inner.mfa
+    }
+
+    /// The texts of the pages.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.inner.catalogue
+    }
+}
+
+impl fmt::Debug for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages").field("mount", &self.inner.paths.mount).finish_non_exhaustive()
+    }
+}
+
+/// Puts the pages together. Made by [`Pages::builder`].
+#[must_use = "build makes the pages"]
+pub struct PagesBuilder {
+    mfa: Mfa,
+    host: Box<dyn DynHost>,
+    mount: String,
+    catalogue: Catalogue,
+    templates: Box<dyn Templates>,
+    stylesheets: Vec<String>,
+    brand: String,
+}
+
+impl PagesBuilder {
+    /// The path under which all pages are, `/mfa` unless said. Everything below it belongs to the pages.
+    pub fn mounted_at(mut self, path: &str) -> Self {
+        path.trim_end_matches('/').clone_into(&mut self.mount);
+        self
+    }
+
+    /// Other texts, or more languages.
+    pub fn texts(mut self, catalogue: Catalogue) -> Self {
+        self.catalogue = catalogue;
+        self
+    }
+
+    /// Another look for single pages.
+    pub fn templates(mut self, templates: impl Templates) -> Self {
+        self.templates = Box::new(templates);
+        self
+    }
+
+    /// One more style sheet after ours, such as `/theme.css`; usually it sets the custom properties listed at the top
+    /// of ours. It must be on this host: the content security policy allows no other.
+    pub fn stylesheet(mut self, path: &str) -> Self {
+        self.stylesheets.push(path.to_owned());
+        self
+    }
+
+    /// The name shown where no visitor, and so no realm, is known. Nothing unless said.
+    pub fn brand(mut self, brand: &str) -> Self {
+        brand.clone_into(&mut self.brand);
+        self
+    }
+
+    /// Makes the pages.
+    ///
+    /// # Errors
+    /// [`PagesError`] when a path cannot be one.
+    pub fn build(self) -> Result<Pages, PagesError> {
+        if !is_path(&self.mount) || self.mount.len() < 2 || self.mount.contains(['?', '&', '=', '%']) {
+            return Err(PagesError::Mount);
+        }
+        if !self.stylesheets.iter().all(|path| is_path(path)) {
+            return Err(PagesError::Stylesheet);
+        }
+        let (sign_in, home) = (self.host.sign_in_path(), self.host.home_path());
+        if !is_path(sign_in) || !is_path(home) {
+            return Err(PagesError::HostPath);
+        }
+        let paths = Paths::new(&self.mount, sign_in, home);
+        let stylesheets = std::iter::once(paths.style.clone()).chain(self.stylesheets).collect();
+        Ok(Pages {
+            inner: Arc::new(Inner {
+                mfa: self.mfa,
+                host: self.host,
+                catalogue: self.catalogue,
+                templates: self.templates,
+                paths,
+                stylesheets,
+                brand: self.brand,
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for PagesBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PagesBuilder").field("mount", &self.mount).finish_non_exhaustive()
+    }
+}
+
+/// A path that cannot be one. A mistake of the program, told when it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PagesError {
+    /// The mount.
+    #[error("the mount of the pages must be a plain path such as /mfa")]
+    Mount,
+    /// A style sheet.
+    #[error("a style sheet of the pages must be a path on this host")]
+    Stylesheet,
+    /// What the host says of its sign-in page or its home page.
+    #[error("the host's sign-in and home paths must be paths on this host")]
+    HostPath,
+}
+
+/// An absolute path of this host, and nothing that a browser reads as another host or a router as a pattern.
+fn is_path(path: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-._~?=&%".contains(c);
+    path.starts_with('/') && !path.contains("//") && path.chars().all(is_plain)
+}

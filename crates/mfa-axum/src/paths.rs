@@ -1,0 +1,107 @@
+//! Where the pages are, and which of them belong to which step.
+
+use axum::http::Uri;
+
+use crate::assets;
+use crate::flow::Flow;
+
+/// The paths of the pages, each absolute on this host.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Paths {
+    /// "Two-Factor Authentication Required"; posting to it begins the set-up.
+    pub required: String,
+    /// Declines an offer (POST).
+    pub skip: String,
+    /// "Select an Authentication Method".
+    pub method: String,
+    /// "Secure Your Account".
+    pub app: String,
+    /// "Save Your Recovery Code".
+    pub save: String,
+    /// The recovery code in a field to copy from, for browsers without script (POST).
+    pub copy: String,
+    /// The recovery code as a text file (POST).
+    pub download: String,
+    /// "Two-Factor Authentication".
+    pub challenge: String,
+    /// "Use a Recovery Code".
+    pub recover: String,
+    /// The host's sign-in page.
+    pub sign_in: String,
+    /// The host's page after signing in.
+    pub home: String,
+    pub(crate) mount: String,
+    pub(crate) style: String,
+    pub(crate) script: String,
+}
+
+/// What a path under the mount stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    Required,
+    Skip,
+    Method,
+    App,
+    Save,
+    Copy,
+    Download,
+    Challenge,
+    Recover,
+    Style,
+    Script,
+    Unknown,
+}
+
+impl Paths {
+    pub(crate) fn new(mount: &str, sign_in: &str, home: &str) -> Self {
+        let at = |name: &str| format!("{mount}/{name}");
+        Self {
+            required: at("required"),
+            skip: at("skip"),
+            method: at("method"),
+            app: at("app"),
+            save: at("recovery-code"),
+            copy: at("recovery-code/copy"),
+            download: at("recovery-code/download"),
+            challenge: at("challenge"),
+            recover: at("recover"),
+            style: at(&assets::STYLE.name()),
+            script: at(&assets::SCRIPT.name()),
+            sign_in: sign_in.to_owned(),
+            home: home.to_owned(),
+            mount: mount.to_owned(),
+        }
+    }
+
+    pub(crate) fn route(&self, uri: &Uri) -> Route {
+        let known = [
+            (&self.required, Route::Required),
+            (&self.skip, Route::Skip),
+            (&self.method, Route::Method),
+            (&self.app, Route::App),
+            (&self.save, Route::Save),
+            (&self.copy, Route::Copy),
+            (&self.download, Route::Download),
+            (&self.challenge, Route::Challenge),
+            (&self.recover, Route::Recover),
+            (&self.style, Route::Style),
+            (&self.script, Route::Script),
+        ];
+        known.into_iter().find(|(path, _)| *path == uri.path()).map_or(Route::Unknown, |(_, route)| route)
+    }
+
+    /// The page that a visitor of this flow belongs on.
+    pub fn of_flow(&self, flow: &Flow) -> &str {
+        match flow {
+            Flow::None => &self.sign_in,
+            Flow::Offer(..) | Flow::Enroll(_) => &self.required,
+            Flow::Recovering(_) => &self.method,
+            Flow::Pending(_) => &self.app,
+            Flow::Confirmed(_) => &self.save,
+            Flow::Challenge(_) => &self.challenge,
+            Flow::RecoverOnly(_) => &self.recover,
+            Flow::Proved(_) => &self.home,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! One door for every request below the mount: who asks, for which page, from where; then the page.
+
+mod enrollment;
+mod sign_in;
+mod visit;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::Method;
+use axum::http::request::Parts;
+use axum::response::Response;
+
+use crate::answer;
+use crate::assets;
+use crate::flow::Flow;
+use crate::form::Form;
+use crate::origin::is_same_origin;
+use crate::pages::Pages;
+use crate::paths::Route;
+use crate::refusal::Refusal;
+use visit::Visit;
+
+pub(crate) async fn serve(pages: &Pages, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let route = pages.inner.paths.route(&parts.uri);
+    let is_reading = parts.method == Method::GET || parts.method == Method::HEAD;
+    match route {
+        Route::Style if is_reading => return assets::STYLE.response(),
+        Route::Script if is_reading => return assets::SCRIPT.response(),
+        _ => {}
+    }
+    // The size is judged first: whoever floods us is not looked up.
+    let form = match parts.method {
+        Method::POST => match read_form(&parts, body).await {
+            Ok(form) => Some(form),
+            Err(refusal) => return pages.refuse(&parts.headers, refusal),
+        },
+        _ => None,
+    };
+    let visitor = match pages.inner.host.visitor(&parts).await {
+        Ok(Some(visitor)) => visitor,
+        Ok(None) => return pages.send_to_sign_in(&parts),
+        Err(_) => return pages.refuse(&parts.headers, Refusal::Unavailable { is_transient: true }),
+    };
+    let visit = Visit::new(pages, visitor, &parts);
+    match form {
+        Some(form) if !form.carries(&visit.visitor.csrf) => visit.refuse(Refusal::Forged),
+        Some(form) => act(&visit, route, &form).await,
+        None if is_reading => show(&visit, route).await,
+        None => visit.to_its_page(),
+    }
+}
+
+async fn read_form(parts: &Parts, body: Body) -> Result<Form, Refusal> {
+    let form = Form::read(&parts.headers, body).await;
+    if matches!(form, Err(crate::form::FormError::TooLarge)) {
+        return Err(Refusal::TooLarge);
+    }
+    if !is_same_origin(parts) {
+        return Err(Refusal::Forged);
+    }
+    Ok(form?)
+}
+
+/// Shows the page that the visitor's flow stands at. Every other page leads there: nothing can be skipped by its
+/// address.
+async fn show(visit: &Visit<'_>, route: Route) -> Response {
+    match (&visit.visitor.flow, route) {
+        (Flow::Offer(..) | Flow::Enroll(_), Route::Required) => enrollment::show_required(visit).await,
+        (Flow::Offer(ticket, _) | Flow::Enroll(ticket) | Flow::Recovering(ticket), Route::Method) => {
+            enrollment::show_method(visit, ticket).await
+        }
+        (Flow::Pending(ticket), Route::App) => enrollment::show_app(visit, ticket).await,
+        (Flow::Confirmed(ticket), Route::Save) => enrollment::show_save(visit, ticket).await,
+        (Flow::Challenge(ticket), Route::Challenge) => sign_in::show_challenge(visit, ticket).await,
+        (Flow::Challenge(ticket) | Flow::RecoverOnly(ticket), Route::Recover) => {
+            sign_in::show_recover(visit, ticket).await
+        }
+        _ => visit.to_its_page(),
+    }
+}
+
+/// Does what a form asks for. The ticket in the form says which ceremony it is about, so that two tabs do not mix;
+/// whether it is still good is the library's judgement.
+async fn act(visit: &Visit<'_>, route: Route, form: &Form) -> Response {
+    let is_form = !matches!(route, Route::Style | Route::Script | Route::Unknown);
+    // A form left over from before everything was proved must not take that away again.
+    if is_form && matches!(visit.visitor.flow, Flow::Proved(_)) {
+        return visit.refuse(Refusal::Expired);
+    }
+    match route {
+        Route::Required => enrollment::set_up(visit, form).await,
+        Route::Skip => enrollment::skip(visit, form).await,
+        Route::Method => enrollment::choose(visit, form).await,
+        Route::App => enrollment::confirm(visit, form).await,
+        Route::Save => enrollment::activate(visit, form).await,
+        Route::Copy => enrollment::copy(visit, form).await,
+        Route::Download => enrollment::download(visit, form).await,
+        Route::Challenge => sign_in::verify(visit, form).await,
+        Route::Recover => sign_in::recover(visit, form).await,
+        Route::Style | Route::Script | Route::Unknown => visit.to_its_page(),
+    }
+}
+
+impl Visit<'_> {
+    fn to_its_page(&self) -> Response {
+        answer::see_other(self.pages.inner.paths.of_flow(&self.visitor.flow))
+    }
+}

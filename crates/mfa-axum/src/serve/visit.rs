@@ -1,0 +1,138 @@
+//! One request of a visitor, and the answers it can get.
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use mfa::{Error, Kind, Mfa, Ticket};
+
+use crate::answer;
+use crate::flow::Flow;
+use crate::form::Form;
+use crate::host::{Renew, Visitor};
+use crate::language::accepted_languages;
+use crate::pages::Pages;
+use crate::paths::Paths;
+use crate::refusal::{Refusal, Verdict};
+use crate::templates::{Hidden, Rendered, Templates};
+use crate::texts::Texts;
+
+pub(super) struct Visit<'a> {
+    pub(super) pages: &'a Pages,
+    pub(super) visitor: Visitor,
+    pub(super) texts: &'a Texts,
+    is_json: bool,
+}
+
+/// What a page says of the input it was shown before.
+pub(super) struct Said {
+    pub(super) status: StatusCode,
+    pub(super) alert: Option<String>,
+}
+
+impl Said {
+    pub(super) fn nothing() -> Self {
+        Self { status: StatusCode::OK, alert: None }
+    }
+
+    pub(super) fn refused(sentence: &str) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, alert: Some(sentence.to_owned()) }
+    }
+
+    pub(super) fn is_invalid(&self) -> bool {
+        self.alert.is_some()
+    }
+}
+
+impl<'a> Visit<'a> {
+    pub(super) fn new(pages: &'a Pages, mut visitor: Visitor, parts: &Parts) -> Self {
+        if visitor.languages.is_empty() {
+            visitor.languages = accepted_languages(&parts.headers);
+        }
+        let (_, texts) = pages.inner.catalogue.select(visitor.languages.iter().map(String::as_str));
+        Self { pages, visitor, texts, is_json: answer::wants_json(&parts.headers) }
+    }
+
+    pub(super) fn mfa(&self) -> &'a Mfa {
+        &self.pages.inner.mfa
+    }
+
+    pub(super) fn paths(&self) -> &'a Paths {
+        &self.pages.inner.paths
+    }
+
+    pub(super) fn templates(&self) -> &'a dyn Templates {
+        &*self.pages.inner.templates
+    }
+
+    pub(super) fn hidden<'b, K: Kind>(&'b self, ticket: &'b Ticket<K>) -> Hidden<'b> {
+        Hidden { csrf: &self.visitor.csrf, ticket: ticket.as_str() }
+    }
+
+    /// The ticket of the page that a form comes from. One that is missing cannot be told from one that is over.
+    #[expect(clippy::result_large_err, reason = "the answer is sent on at once")]
+    pub(super) fn ticket<K: Kind>(&self, form: &Form) -> Result<Ticket<K>, Response> {
+        Ticket::parse(form.get("ticket").unwrap_or_default()).map_err(|_| self.refuse(Refusal::Expired))
+    }
+
+    pub(super) fn page(&self, title: &str, said: &Said, main: Rendered) -> Response {
+        if let (true, Some(sentence)) = (self.is_json, &said.alert) {
+            return answer::problem_json(said.status, title, sentence);
+        }
+        let Ok(main) = main else { return self.refuse(Refusal::Unavailable { is_transient: false }) };
+        let mut layout = self.pages.layout(title).visitor(&self.visitor).status(said.status);
+        if let Some(sentence) = &said.alert {
+            layout = layout.alert(sentence);
+        }
+        layout.respond(&main)
+    }
+
+    pub(super) fn refuse(&self, refusal: Refusal) -> Response {
+        self.pages.refuse_visitor(&self.visitor, refusal, self.is_json)
+    }
+
+    /// Keeps the step that was reached and leads to its page. The host is told the step that the form stood at, which
+    /// another tab may have changed in the session meanwhile.
+    pub(super) async fn go(&self, from: Flow, to: Flow, renew: Renew) -> Response {
+        let visitor = Visitor { flow: from, ..self.visitor.clone() };
+        self.pages.go(&visitor, &to, renew).await
+    }
+
+    /// The end of a page. When it is the page that the session stands at, the session stands at nothing from then on,
+    /// so that starting again is not led back here.
+    pub(super) async fn over<K: Kind>(&self, refusal: Refusal, ticket: &Ticket<K>) -> Response {
+        let headers = match refusal {
+            Refusal::Expired if self.stands_at(ticket.as_str()) => {
+                match self.pages.inner.host.keep(&self.visitor, &Flow::None, Renew::No).await {
+                    Ok(headers) => headers,
+                    Err(_) => return self.refuse(Refusal::Unavailable { is_transient: true }),
+                }
+            }
+            _ => HeaderMap::new(),
+        };
+        answer::with_headers(self.refuse(refusal), headers)
+    }
+
+    /// What a failed step is answered with: words for the same page, or its end.
+    pub(super) async fn failed<K: Kind>(
+        &self,
+        error: &Error,
+        malformed: &str,
+        ticket: &Ticket<K>,
+    ) -> Result<Said, Response> {
+        match Verdict::of(error, self.texts, malformed) {
+            Verdict::Again(status, sentence) => Ok(Said { status, alert: Some(sentence) }),
+            Verdict::Over(refusal) => Err(self.over(refusal, ticket).await),
+        }
+    }
+
+    fn stands_at(&self, ticket: &str) -> bool {
+        let kept = match &self.visitor.flow {
+            Flow::Offer(kept, _) | Flow::Enroll(kept) | Flow::Recovering(kept) => kept.as_str(),
+            Flow::Pending(kept) => kept.as_str(),
+            Flow::Confirmed(kept) => kept.as_str(),
+            Flow::Challenge(kept) | Flow::RecoverOnly(kept) => kept.as_str(),
+            Flow::None | Flow::Proved(_) => return false,
+        };
+        kept == ticket
+    }
+}

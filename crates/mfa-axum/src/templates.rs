@@ -1,0 +1,308 @@
+//! What each page shows, and the trait by which a host replaces the look of single pages.
+
+use std::fmt;
+
+use askama::Template;
+
+use crate::host::HostError;
+use crate::paths::Paths;
+use crate::texts::Texts;
+
+/// HTML, or the template engine's failure (answered 503).
+pub type Rendered = Result<String, HostError>;
+
+/// Renders pages. Every method has a default; a host overrides those whose look it wants to own.
+///
+/// All but [`layout`](Self::layout) render what stands inside `<main>` below title and alert. Keep the field names,
+/// the hidden fields and the paths; texts and markup are free.
+///
+/// # Examples
+/// ```
+/// use mfa_axum::{ChallengePage, Rendered, Templates, html_escape};
+///
+/// struct Ours;
+///
+/// impl Templates for Ours {
+///     fn challenge(&self, page: &ChallengePage<'_>) -> Rendered {
+///         Ok(format!(
+///             r#"<form method="post" action="{}"><input type="hidden" name="csrf" value="{}">
+///             <input type="hidden" name="ticket" value="{}">
+///             <label>Code <input name="code" inputmode="numeric" autocomplete="one-time-code"></label>
+///             <button>Go</button></form>"#,
+///             page.paths.challenge, html_escape(page.hidden.csrf), html_escape(page.hidden.ticket)
+///         ))
+///     }
+/// }
+/// ```
+pub trait Templates: Send + Sync + 'static {
+    /// The document round every page: head, brand, the `<h1>`, the alert.
+    ///
+    /// # Errors
+    /// Whatever the template engine says.
+    fn layout(&self, page: &LayoutPage<'_>) -> Rendered {
+        render(page)
+    }
+
+    /// "Two-Factor Authentication Required".
+    ///
+    /// # Errors
+    /// Whatever the template engine says.
+    fn required(&self, page: &RequiredPage<'_>) -> Rendered {
+        render(page)
+    }
+
+    /// "Select an Authentication Method".
+    ///
+    /// # Errors
+    /// Whatever the template engine says.
+    fn method(&self, page: &MethodPage<'_>) -> Rendered {
+        render(page)
+    }
+
+    /// "Secure Your Account".
+    ///
+    /// # Errors
+    /// Whatever the template engine says.
+    fn app(&self, page: &AppPage<'_>) -> Rendered {
+        render(page)
+    }
+
+    /// "Save Your Recovery Code".
+    ///
+    /// # Errors
+    /// Whatever the template engine says.
+    fn save(&self, page: &SavePage<'_>) -> Rendered {
+        render(page)
+    }
+
+    /// "Two-Factor Authentication".
+    ///
+    /// # Errors
+    /// Whatever the template engine says.
+    fn challenge(&self, page: &ChallengePage<'_>) -> Rendered {
+        render(page)
+    }
+
+    /// "Use a Recovery Code".
+    ///
+    /// # Errors
+    /// Whatever the template engine says.
+    fn recover(&self, page: &RecoverPage<'_>) -> Rendered {
+        render(page)
+    }
+
+    /// Expired, refused, unavailable: the title and the alert say which.
+    ///
+    /// # Errors
+    /// Whatever the template engine says.
+    fn problem(&self, page: &ProblemPage<'_>) -> Rendered {
+        render(page)
+    }
+}
+
+/// The templates that come with the library.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "it holds nothing and never will")]
+pub struct DefaultTemplates;
+
+impl Templates for DefaultTemplates {}
+
+fn render(page: &impl Template) -> Rendered {
+    Ok(page.render()?)
+}
+
+/// The fields that every form of a page carries unseen.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Hidden<'a> {
+    /// For the field `csrf`.
+    pub csrf: &'a str,
+    /// For the field `ticket`.
+    pub ticket: &'a str,
+}
+
+impl fmt::Debug for Hidden<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hidden(..)")
+    }
+}
+
+/// The document round every page.
+#[derive(Clone, Debug, Template)]
+#[template(path = "layout.html")]
+#[non_exhaustive]
+pub struct LayoutPage<'a> {
+    /// For the attribute `lang`.
+    pub language: &'a str,
+    /// For `<title>` and the one `<h1>`.
+    pub title: &'a str,
+    /// The site's name, above the title; may be empty.
+    pub brand: &'a str,
+    /// For the element with `role="alert"` and `id="alert"`.
+    pub alert: Option<&'a str>,
+    /// What stands in `<main>`: HTML, already escaped.
+    pub main: &'a str,
+    /// Whether the page wants more room than a form.
+    pub wide: bool,
+    /// Style sheets in their order: ours, then the host's.
+    pub stylesheets: &'a [String],
+    /// The script, which only improves.
+    pub script: &'a str,
+}
+
+/// "Two-Factor Authentication Required": a must, or an offer.
+#[derive(Clone, Debug, Template)]
+#[template(path = "required.html")]
+#[non_exhaustive]
+pub struct RequiredPage<'a> {
+    /// The texts of the visitor's language.
+    pub texts: &'a Texts,
+    /// Where things are.
+    pub paths: &'a Paths,
+    /// The hidden fields.
+    pub hidden: Hidden<'a>,
+    /// Whether the visitor may skip.
+    pub is_offer: bool,
+    /// The sentence with the date from which it is a must.
+    pub deadline: Option<String>,
+}
+
+/// "Select an Authentication Method".
+#[derive(Clone, Debug, Template)]
+#[template(path = "method.html")]
+#[non_exhaustive]
+pub struct MethodPage<'a> {
+    /// The texts of the visitor's language.
+    pub texts: &'a Texts,
+    /// Where things are.
+    pub paths: &'a Paths,
+    /// The hidden fields.
+    pub hidden: Hidden<'a>,
+    /// Whether a recovery code has led here.
+    pub is_recovering: bool,
+    /// Whether the alert is about the choice.
+    pub is_invalid: bool,
+}
+
+/// "Secure Your Account". It holds the key.
+#[derive(Clone, Template)]
+#[template(path = "app.html")]
+#[non_exhaustive]
+pub struct AppPage<'a> {
+    /// The texts of the visitor's language.
+    pub texts: &'a Texts,
+    /// Where things are.
+    pub paths: &'a Paths,
+    /// The hidden fields.
+    pub hidden: Hidden<'a>,
+    /// The account name that the app will show.
+    pub account: &'a str,
+    /// The QR code as a `data:` URI. Secret.
+    pub qr: &'a str,
+    /// The key for typing. Secret.
+    pub manual_key: &'a str,
+    /// The `otpauth:` link for an app on the same device. Secret.
+    pub link: &'a str,
+    /// Whether the alert is about the code.
+    pub is_invalid: bool,
+}
+
+impl fmt::Debug for AppPage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppPage").field("is_invalid", &self.is_invalid).finish_non_exhaustive()
+    }
+}
+
+/// "Save Your Recovery Code". It holds the code.
+#[derive(Clone, Template)]
+#[template(path = "save.html")]
+#[non_exhaustive]
+pub struct SavePage<'a> {
+    /// The texts of the visitor's language.
+    pub texts: &'a Texts,
+    /// Where things are.
+    pub paths: &'a Paths,
+    /// The hidden fields.
+    pub hidden: Hidden<'a>,
+    /// The code, in groups. Secret.
+    pub recovery_code: &'a str,
+    /// Whether [Copy] was sent without script: show the code in a field, to be copied by hand.
+    pub is_copying: bool,
+    /// Whether the alert is about the box.
+    pub is_invalid: bool,
+}
+
+impl fmt::Debug for SavePage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SavePage")
+            .field("is_copying", &self.is_copying)
+            .field("is_invalid", &self.is_invalid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// "Two-Factor Authentication": the challenge at sign-in.
+#[derive(Clone, Debug, Template)]
+#[template(path = "challenge.html")]
+#[non_exhaustive]
+pub struct ChallengePage<'a> {
+    /// The texts of the visitor's language.
+    pub texts: &'a Texts,
+    /// Where things are.
+    pub paths: &'a Paths,
+    /// The hidden fields.
+    pub hidden: Hidden<'a>,
+    /// Whether the alert is about the code.
+    pub is_invalid: bool,
+}
+
+/// "Use a Recovery Code".
+#[derive(Clone, Debug, Template)]
+#[template(path = "recover.html")]
+#[non_exhaustive]
+pub struct RecoverPage<'a> {
+    /// The texts of the visitor's language.
+    pub texts: &'a Texts,
+    /// Where things are.
+    pub paths: &'a Paths,
+    /// The hidden fields.
+    pub hidden: Hidden<'a>,
+    /// Whether nothing else helps.
+    pub is_only_way: bool,
+    /// Whether the alert is about the code.
+    pub is_invalid: bool,
+}
+
+/// Expired, refused, unavailable.
+#[derive(Clone, Debug, Template)]
+#[template(path = "problem.html")]
+#[non_exhaustive]
+pub struct ProblemPage<'a> {
+    /// The texts of the visitor's language.
+    pub texts: &'a Texts,
+    /// Where the visitor goes on.
+    pub link: &'a str,
+    /// The words of that link.
+    pub link_text: &'a str,
+}
+
+/// Escapes text for HTML content and quoted attributes.
+///
+/// # Examples
+/// ```
+/// assert_eq!(mfa_axum::html_escape("a < \"b\""), "a &#60; &#34;b&#34;");
+/// ```
+pub fn html_escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '<' => escaped.push_str("&#60;"),
+            '>' => escaped.push_str("&#62;"),
+            '&' => escaped.push_str("&#38;"),
+            '"' => escaped.push_str("&#34;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}

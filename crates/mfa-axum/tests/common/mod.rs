@@ -1,0 +1,319 @@
+//! A small host with people and sessions, and a browser without script that follows its forms.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part of the common world")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on must stop"
+)]
+
+mod browser;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRef, Request, State};
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::get;
+use mfa::policy::{Attributes, OrganizationSettings, Policy};
+use mfa::storage::MemoryStorage;
+use mfa::testing::{HandClock, SeededRandom, TestAuthenticator};
+use mfa::{Context, FirstFactor, Keyring, Mfa, Realm, SessionBinding, Subject, SubjectId, UnixSeconds};
+use mfa_axum::{
+    Flow, Form, Host, HostError, Pages, PagesBuilder, Refusal, Renew, RequireMfa, Visitor,
+    accepted_languages, html_escape,
+};
+
+pub use browser::{Answer, Browser};
+
+/// 2027-01-15T08:00:00Z, the beginning of a time step.
+pub const START: u64 = 1_800_000_000;
+
+#[derive(Clone)]
+pub struct Session {
+    account: String,
+    binding: [u8; 16],
+    first_factor_at: UnixSeconds,
+    csrf: String,
+    flow: String,
+}
+
+#[derive(Clone)]
+pub struct TestHost {
+    sessions: Arc<Mutex<HashMap<String, Session>>>,
+    enrolled: Arc<Mutex<HashSet<String>>>,
+    counter: Arc<AtomicU64>,
+    pub is_down: Arc<AtomicBool>,
+    clock: HandClock,
+}
+
+impl TestHost {
+    fn sign_in(&self, account: &str, headers: &HeaderMap) -> Visitor {
+        let number = self.counter.fetch_add(1, Ordering::Relaxed);
+        let mut binding = [0; 16];
+        binding[..8].copy_from_slice(&number.to_le_bytes());
+        let session = Session {
+            account: account.to_owned(),
+            binding,
+            first_factor_at: self.clock.reading(),
+            csrf: format!("csrf-{number}"),
+            flow: Flow::None.to_string(),
+        };
+        let id = format!("session-{number}");
+        let visitor = self.visitor_of(&id, &session, headers);
+        self.sessions.lock().unwrap().insert(id, session);
+        visitor
+    }
+
+    fn visitor_of(&self, id: &str, session: &Session, headers: &HeaderMap) -> Visitor {
+        let subject = Subject::new(
+            SubjectId::new(&session.account).unwrap(),
+            &session.account,
+            attributes(&session.account),
+        );
+        let realm = Realm::new("main", "Harbor & Sons").unwrap();
+        let is_enrolled = self.enrolled.lock().unwrap().contains(&session.account);
+        Visitor {
+            context: Context::new(realm, subject, SessionBinding::from_bytes(session.binding))
+                .known_enrolled(is_enrolled),
+            first_factor: FirstFactor::password(session.first_factor_at),
+            flow: session.flow.parse().unwrap_or_default(),
+            csrf: session.csrf.clone(),
+            session: id.to_owned(),
+            languages: accepted_languages(headers),
+        }
+    }
+
+    /// Says that somebody is enrolled, whatever the storage says.
+    pub fn remember_as_enrolled(&self, account: &str) {
+        self.enrolled.lock().unwrap().insert(account.to_owned());
+    }
+
+    pub fn is_remembered_as_enrolled(&self, account: &str) -> bool {
+        self.enrolled.lock().unwrap().contains(account)
+    }
+
+    /// What is kept in the session with this cookie.
+    pub fn flow(&self, cookie: &str) -> Flow {
+        let id = cookie.trim_start_matches("sid=");
+        self.sessions.lock().unwrap().get(id).map(|s| s.flow.parse().unwrap()).unwrap_or_default()
+    }
+}
+
+impl Host for TestHost {
+    async fn visitor(&self, request: &Parts) -> Result<Option<Visitor>, HostError> {
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err("the session store is down; secret-cause".into());
+        }
+        let id = request.headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let id = id.trim_start_matches("sid=");
+        let session = self.sessions.lock().unwrap().get(id).cloned();
+        Ok(session.map(|session| self.visitor_of(id, &session, &request.headers)))
+    }
+
+    async fn keep(&self, visitor: &Visitor, flow: &Flow, renew: Renew) -> Result<HeaderMap, HostError> {
+        let mut sessions = self.sessions.lock().unwrap();
+        let mut headers = HeaderMap::new();
+        let Some(mut session) = sessions.get(&visitor.session).cloned() else { return Ok(headers) };
+        session.flow = flow.to_string();
+        if matches!((&visitor.flow, flow), (Flow::Confirmed(_) | Flow::Challenge(_), Flow::Proved(_))) {
+            self.enrolled.lock().unwrap().insert(session.account.clone());
+        }
+        match renew {
+            Renew::No => {
+                sessions.insert(visitor.session.clone(), session);
+            }
+            Renew::NewSessionId => {
+                let id = format!("session-{}", self.counter.fetch_add(1, Ordering::Relaxed));
+                headers.insert(SET_COOKIE, format!("sid={id}; HttpOnly; SameSite=Lax").parse()?);
+                sessions.remove(&visitor.session);
+                sessions.insert(id, session);
+            }
+        }
+        Ok(headers)
+    }
+
+    fn sign_in_path(&self) -> &str {
+        "/sign-in"
+    }
+
+    fn home_path(&self) -> &str {
+        "/"
+    }
+}
+
+/// The domain of the account tells the organisation.
+fn attributes(account: &str) -> Attributes {
+    let role = Attributes::new().with("role", "commercial");
+    match account.split_once('@').map(|(_, domain)| domain) {
+        Some("pilot.example") => {
+            let date = UnixSeconds::new(START + 30 * 24 * 3_600);
+            role.organization(OrganizationSettings::new("pilot.example").enforced_from(date))
+        }
+        Some("enforced.example") => {
+            role.organization(OrganizationSettings::new("enforced.example").required())
+        }
+        _ => role.organization(OrganizationSettings::new("commercial.example")),
+    }
+}
+
+#[derive(Clone)]
+struct App {
+    pages: Pages,
+    host: TestHost,
+}
+
+impl FromRef<App> for Pages {
+    fn from_ref(app: &App) -> Self {
+        app.pages.clone()
+    }
+}
+
+async fn home(State(app): State<App>, secured: RequireMfa) -> Response {
+    let main = format!(
+        "<p>Signed in as {}</p><p id=\"amr\">{}</p>",
+        html_escape(secured.visitor.context.subject().account()),
+        secured.assertion.amr().join(" ")
+    );
+    app.pages.layout("Home").visitor(&secured.visitor).respond(&main)
+}
+
+async fn sign_in_page(State(app): State<App>) -> Response {
+    app.pages.layout("Sign In").brand("Harbor & Sons").respond("")
+}
+
+async fn sign_in(State(app): State<App>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let form = match Form::read(&parts.headers, body).await {
+        Ok(form) => form,
+        Err(error) => return app.pages.refuse(&parts.headers, Refusal::from(error)),
+    };
+    let visitor = app.host.sign_in(form.get("email").unwrap(), &parts.headers);
+    app.pages.begin(&visitor).await
+}
+
+pub struct Site {
+    pub router: Router,
+    pub host: TestHost,
+    pub clock: HandClock,
+    pub mfa: Mfa,
+}
+
+impl Site {
+    pub fn new() -> Self {
+        Self::with(|pages| pages)
+    }
+
+    pub fn with(change: impl FnOnce(PagesBuilder) -> PagesBuilder) -> Self {
+        let clock = HandClock::at(START);
+        let policy = include_str!("../../../../policies/construction-pay.toml");
+        let mfa = Mfa::builder()
+            .storage(MemoryStorage::new())
+            .keyring(Keyring::generate(&SeededRandom::new(99)).unwrap())
+            .policy(Policy::from_toml(policy).unwrap())
+            .clock(clock.clone())
+            .random(SeededRandom::new(7))
+            .build()
+            .unwrap();
+        let host = TestHost {
+            sessions: Arc::default(),
+            enrolled: Arc::default(),
+            counter: Arc::new(AtomicU64::new(1)),
+            is_down: Arc::default(),
+            clock: clock.clone(),
+        };
+        let pages = change(Pages::builder(mfa.clone(), host.clone())).build().unwrap();
+        let router = Router::new()
+            .route("/", get(home))
+            .route("/sign-in", get(sign_in_page).post(sign_in))
+            .merge(pages.router())
+            .with_state(App { pages, host: host.clone() });
+        Self { router, host, clock, mfa }
+    }
+
+    pub fn wait(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.router.clone())
+    }
+
+    /// A browser in which the first factor of `account` was right, on the page that came of it.
+    pub async fn signed_in(&self, account: &str) -> Browser {
+        let mut browser = self.browser();
+        browser.post("/sign-in", &[("email", account)]).await;
+        browser.follow().await;
+        browser
+    }
+
+    /// A browser at "Secure Your Account", and the app that has scanned its code.
+    pub async fn at_app_page(&self, account: &str) -> (Browser, TestAuthenticator) {
+        let mut browser = self.signed_in(account).await;
+        browser.submit("/mfa/required", &[]).await;
+        browser.follow().await;
+        browser.submit("/mfa/method", &[("method", "app")]).await;
+        browser.follow().await;
+        let app = browser.scan();
+        (browser, app)
+    }
+
+    /// A browser at "Save Your Recovery Code", the app, and the code.
+    pub async fn at_save_page(&self, account: &str) -> (Browser, TestAuthenticator, String) {
+        let (mut browser, app) = self.at_app_page(account).await;
+        browser.submit("/mfa/app", &[("code", &app.code_at(self.clock.reading()))]).await;
+        browser.follow().await;
+        let code = browser.element("recovery-code");
+        (browser, app, code)
+    }
+
+    /// A person who has set up the app and is at home; a time step later.
+    pub async fn enrolled(&self, account: &str) -> (Browser, TestAuthenticator, String) {
+        let (mut browser, app, code) = self.at_save_page(account).await;
+        browser.submit("/mfa/recovery-code", &[("saved", "yes")]).await;
+        browser.follow().await;
+        assert_eq!(browser.title(), "Home");
+        self.wait(30);
+        (browser, app, code)
+    }
+
+    pub fn wrong_code(&self, app: &TestAuthenticator) -> String {
+        let now = self.clock.reading();
+        let first = now.minus(Duration::from_secs(60));
+        let live: Vec<_> =
+            [0, 30, 60, 90, 120].map(|s| app.code_at(first.plus(Duration::from_secs(s)))).to_vec();
+        (0..).map(|n| format!("{n:06}")).find(|code| !live.contains(code)).unwrap()
+    }
+}
+
+pub fn is_status(answer: &Answer, status: u16) {
+    assert_eq!(answer.status, StatusCode::from_u16(status).unwrap(), "{}", answer.text());
+}
+
+pub fn form_body(fields: &[(&str, &str)]) -> String {
+    let encode = |text: &str| {
+        text.bytes().fold(String::new(), |mut out, byte| {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => out.push(char::from(byte)),
+                other => out.push_str(&format!("%{other:02X}")),
+            }
+            out
+        })
+    };
+    fields
+        .iter()
+        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+        .collect::<Vec<_>>()
+        .join("&")
+}
+
+pub fn body(text: impl Into<String>) -> Body {
+    Body::from(text.into())
+}

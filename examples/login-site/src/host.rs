@@ -1,0 +1,190 @@
+//! The host's side of the pages: sessions over a cookie, attributes looked up anew for each request.
+
+use std::net::SocketAddr;
+
+use axum::extract::ConnectInfo;
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use mfa::policy::Attributes;
+use mfa::{Clock, Context, FirstFactor, Realm, Subject, SubjectId, SystemClock};
+use mfa_axum::{Flow, Host, HostError, Renew, Visitor, accepted_languages};
+use sha2::{Digest, Sha256};
+
+use crate::accounts::{Account, PROVIDER};
+use crate::store::{FirstFactorNote, Session, SessionHash, Store};
+
+/// The demo's sessions, as the pages see them.
+#[derive(Clone)]
+pub(crate) struct SiteHost {
+    pub(crate) store: Store,
+    pub(crate) realm: Realm,
+}
+
+pub(crate) const SIGN_IN: &str = "/sign-in";
+pub(crate) const HOME: &str = "/";
+const SESSION_COOKIE: &str = "site_session";
+
+impl Host for SiteHost {
+    async fn visitor(&self, request: &Parts) -> Result<Option<Visitor>, HostError> {
+        let Some(id) = cookie(&request.headers, SESSION_COOKIE) else { return Ok(None) };
+        let hash = hash_of(id);
+        match self.store.session(&hash, SystemClock.now()?)? {
+            Some(session) => self.visitor_of(&hash, session, request),
+            None => Ok(None),
+        }
+    }
+
+    async fn keep(&self, visitor: &Visitor, flow: &Flow, renew: Renew) -> Result<HeaderMap, HostError> {
+        let old = hash_from_hex(&visitor.session)?;
+        let mut headers = HeaderMap::new();
+        if renew == Renew::No {
+            self.store.keep_flow(&old, &flow.to_string())?;
+            return Ok(headers);
+        }
+        let Some(session) = self.store.session(&old, SystemClock.now()?)? else { return Ok(headers) };
+        // Proved from a step that only the enrolled reach, or that enrolls: from now on a missing record is an error.
+        let enrolled = matches!(flow, Flow::Proved(_))
+            && matches!(visitor.flow, Flow::Confirmed(_) | Flow::Challenge(_));
+        let id = random_token()?;
+        let renewed = Session { flow: flow.to_string(), ..session };
+        if self.store.renew_session(&old, &hash_of(&id), &renewed, enrolled)? {
+            headers.insert(SET_COOKIE, set_cookie(SESSION_COOKIE, &id)?);
+        }
+        Ok(headers)
+    }
+
+    fn sign_in_path(&self) -> &str {
+        SIGN_IN
+    }
+
+    fn home_path(&self) -> &str {
+        HOME
+    }
+}
+
+impl SiteHost {
+    /// Begins a session for somebody whose first factor was right. The id it begins under never leaves the server:
+    /// the pages renew it before they answer.
+    pub(crate) fn begin(
+        &self,
+        account: &Account,
+        first_factor: FirstFactorNote,
+        request: &Parts,
+    ) -> Result<Visitor, HostError> {
+        self.end(request)?;
+        let mut binding = [0; 16];
+        getrandom::fill(&mut binding)?;
+        let session = Session {
+            email: account.email.to_owned(),
+            binding,
+            created_at: first_factor.at,
+            first_factor,
+            flow: Flow::None.to_string(),
+            csrf: random_token()?,
+        };
+        let hash = hash_of(&random_token()?);
+        self.store.begin_session(&hash, &session)?;
+        self.visitor_of(&hash, session, request)?.ok_or_else(|| "an account that is no account".into())
+    }
+
+    /// Ends the session of a request, if it has one.
+    pub(crate) fn end(&self, request: &Parts) -> Result<(), HostError> {
+        match cookie(&request.headers, SESSION_COOKIE) {
+            Some(id) => Ok(self.store.end_session(&hash_of(id))?),
+            None => Ok(()),
+        }
+    }
+
+    fn visitor_of(
+        &self,
+        hash: &SessionHash,
+        session: Session,
+        request: &Parts,
+    ) -> Result<Option<Visitor>, HostError> {
+        let Some(account) = Account::find(&session.email) else { return Ok(None) };
+        let subject = Subject::new(SubjectId::new(account.email)?, account.email, self.attributes(account)?);
+        let enrolled = self.store.is_enrolled(account.email)?;
+        let context = Context::new(self.realm.clone(), subject, session.binding()).known_enrolled(enrolled);
+        let context = match request.extensions.get::<ConnectInfo<SocketAddr>>() {
+            Some(ConnectInfo(address)) => context.source(address.ip()),
+            None => context,
+        };
+        Ok(Some(Visitor {
+            context,
+            first_factor: first_factor(&session.first_factor),
+            // A flow that this version cannot read is a sign-in that is over.
+            flow: session.flow.parse().unwrap_or_default(),
+            csrf: session.csrf,
+            session: HEXLOWER.encode(hash),
+            languages: accepted_languages(&request.headers),
+        }))
+    }
+
+    fn attributes(&self, account: &Account) -> Result<Attributes, HostError> {
+        let settings: Result<Vec<_>, _> =
+            account.organizations().map(|id| self.store.organization(id)).collect();
+        Ok(account.attributes(settings?))
+    }
+}
+
+fn first_factor(note: &FirstFactorNote) -> FirstFactor {
+    match &note.sso_amr {
+        Some(amr) => FirstFactor::sso(PROVIDER, amr.split(' '), note.at),
+        None => FirstFactor::password(note.at),
+    }
+}
+
+/// 256 random bits as URL-safe text.
+pub(crate) fn random_token() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(BASE64URL_NOPAD.encode(&bytes))
+}
+
+/// The value of a cookie of the request.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    lines
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(key, value)| (key == name && !value.is_empty()).then_some(value))
+}
+
+/// A cookie for this site alone. The demo speaks plain HTTP; behind TLS it would carry `Secure` and the `__Host-` name.
+pub(crate) fn set_cookie(name: &str, value: &str) -> Result<HeaderValue, HostError> {
+    Ok(HeaderValue::from_str(&format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax"))?)
+}
+
+/// Takes a cookie back.
+pub(crate) fn clear_session_cookie() -> HeaderValue {
+    HeaderValue::from_static("site_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0")
+}
+
+fn hash_of(id: &str) -> SessionHash {
+    Sha256::digest(id.as_bytes()).into()
+}
+
+fn hash_from_hex(text: &str) -> Result<SessionHash, HostError> {
+    let bytes = HEXLOWER.decode(text.as_bytes())?;
+    Ok(SessionHash::try_from(bytes.as_slice())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_static("a=1; site_session=xyz; b=2"));
+        assert_eq!(cookie(&headers, SESSION_COOKIE), Some("xyz"));
+        assert_eq!(cookie(&headers, "session"), None);
+    }
+
+    #[test]
+    fn tokens_do_not_repeat() {
+        assert_ne!(random_token().unwrap(), random_token().unwrap());
+    }
+}

@@ -1,0 +1,264 @@
+//! The host's own small database: users, sessions, organisation settings. The same file as MFA's records, other tables.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mfa::policy::OrganizationSettings;
+use mfa::{SessionBinding, UnixSeconds};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// A handle to the host's tables.
+#[derive(Clone)]
+pub(crate) struct Store {
+    connection: Arc<Mutex<Connection>>,
+}
+
+/// A session as it is kept. Its id is kept as a hash: whoever reads the database cannot take a session over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) email: String,
+    pub(crate) binding: [u8; 16],
+    pub(crate) first_factor: FirstFactorNote,
+    pub(crate) flow: String,
+    pub(crate) csrf: String,
+    pub(crate) created_at: UnixSeconds,
+}
+
+/// How and when the person was recognised first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FirstFactorNote {
+    pub(crate) at: UnixSeconds,
+    /// For single sign-on, the `amr` of the provider's answer.
+    pub(crate) sso_amr: Option<String>,
+}
+
+/// The hash of a session id.
+pub(crate) type SessionHash = [u8; 32];
+
+/// A session lives this long, whatever happens.
+pub(crate) const SESSION_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Store {
+    /// Opens the host's tables in a file, or in memory without one.
+    pub(crate) fn open(file: Option<&Path>) -> rusqlite::Result<Self> {
+        let connection = match file {
+            Some(file) => Connection::open(file)?,
+            None => Connection::open_in_memory()?,
+        };
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.execute_batch(TABLES)?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    /// The setting `name`; `first` is kept and answered if there is none yet, however many processes start at once.
+    pub(crate) fn setting(&self, name: &str, first: &str) -> rusqlite::Result<String> {
+        self.with(|db| {
+            db.execute(
+                "INSERT INTO site_settings (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                [name, first],
+            )?;
+            db.query_row("SELECT value FROM site_settings WHERE name = ?1", [name], |row| row.get(0))
+        })
+    }
+
+    /// Keeps an organisation's settings, unless it has some and `replace` is false.
+    pub(crate) fn keep_organization(
+        &self,
+        settings: &OrganizationSettings,
+        replace: bool,
+    ) -> rusqlite::Result<()> {
+        let sql = if replace {
+            "INSERT OR REPLACE INTO site_organizations (id, require, enforce_from) VALUES (?1, ?2, ?3)"
+        } else {
+            "INSERT OR IGNORE INTO site_organizations (id, require, enforce_from) VALUES (?1, ?2, ?3)"
+        };
+        let enforce_from = settings.enforce_from.map(|from| from.get().cast_signed());
+        self.with(|db| db.execute(sql, params![settings.id, settings.require, enforce_from])).map(|_| ())
+    }
+
+    /// An organisation's settings of this moment.
+    pub(crate) fn organization(&self, id: &str) -> rusqlite::Result<OrganizationSettings> {
+        let kept = self.with(|db| {
+            db.query_row("SELECT require, enforce_from FROM site_organizations WHERE id = ?1", [id], |row| {
+                Ok((row.get::<_, bool>(0)?, row.get::<_, Option<i64>>(1)?))
+            })
+            .optional()
+        })?;
+        let settings = OrganizationSettings::new(id);
+        Ok(match kept {
+            Some((true, Some(from))) => settings.enforced_from(UnixSeconds::new(from.cast_unsigned())),
+            Some((true, None)) => settings.required(),
+            Some((false, _)) | None => settings,
+        })
+    }
+
+    /// Whether the site remembers this person as enrolled.
+    pub(crate) fn is_enrolled(&self, email: &str) -> rusqlite::Result<bool> {
+        let row = self.with(|db| {
+            db.query_row("SELECT 1 FROM site_enrolled WHERE email = ?1", [email], |_| Ok(())).optional()
+        })?;
+        Ok(row.is_some())
+    }
+
+    /// Begins a session.
+    pub(crate) fn begin_session(&self, id: &SessionHash, session: &Session) -> rusqlite::Result<()> {
+        self.with(|db| {
+            let oldest = session.created_at.minus(SESSION_LIFETIME).get().cast_signed();
+            db.execute("DELETE FROM site_sessions WHERE created_at < ?1", [oldest])?;
+            insert(db, id, session)
+        })
+    }
+
+    /// The session with this id, if it lives at `now`.
+    pub(crate) fn session(&self, id: &SessionHash, now: UnixSeconds) -> rusqlite::Result<Option<Session>> {
+        let session = self.with(|db| {
+            db.prepare_cached(
+                "SELECT email, binding, first_at, sso_amr, flow, csrf, created_at FROM site_sessions WHERE id = ?1",
+            )?
+            .query_row([id], read)
+            .optional()
+        })?;
+        Ok(session.filter(|session| now < session.created_at.plus(SESSION_LIFETIME)))
+    }
+
+    /// Keeps how far a session has come. A session that is gone stays gone.
+    pub(crate) fn keep_flow(&self, id: &SessionHash, flow: &str) -> rusqlite::Result<bool> {
+        self.with(|db| db.execute("UPDATE site_sessions SET flow = ?2 WHERE id = ?1", params![id, flow]))
+            .map(|changed| changed == 1)
+    }
+
+    /// Lets a session go on under a new id, with the old one dead, in one transaction. `enrolled` is remembered with
+    /// it. Answers false when the old session is gone already.
+    pub(crate) fn renew_session(
+        &self,
+        old: &SessionHash,
+        new: &SessionHash,
+        session: &Session,
+        enrolled: bool,
+    ) -> rusqlite::Result<bool> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction()?;
+        if enrolled {
+            transaction
+                .execute("INSERT OR IGNORE INTO site_enrolled (email) VALUES (?1)", [&session.email])?;
+        }
+        let lives = transaction.execute("DELETE FROM site_sessions WHERE id = ?1", [old])? == 1;
+        if lives {
+            insert(&transaction, new, session)?;
+        }
+        transaction.commit()?;
+        Ok(lives)
+    }
+
+    /// Ends a session.
+    pub(crate) fn end_session(&self, id: &SessionHash) -> rusqlite::Result<()> {
+        self.with(|db| db.execute("DELETE FROM site_sessions WHERE id = ?1", [id])).map(|_| ())
+    }
+
+    fn with<T>(&self, call: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        call(&self.connection.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn insert(db: &Connection, id: &SessionHash, session: &Session) -> rusqlite::Result<()> {
+    db.execute(
+        "INSERT INTO site_sessions (id, email, binding, first_at, sso_amr, flow, csrf, created_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            id,
+            session.email,
+            session.binding,
+            session.first_factor.at.get().cast_signed(),
+            session.first_factor.sso_amr,
+            session.flow,
+            session.csrf,
+            session.created_at.get().cast_signed(),
+        ],
+    )
+    .map(|_| ())
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
+    let time = |column| row.get::<_, i64>(column).map(|time| UnixSeconds::new(time.cast_unsigned()));
+    Ok(Session {
+        email: row.get(0)?,
+        binding: row.get(1)?,
+        first_factor: FirstFactorNote { at: time(2)?, sso_amr: row.get(3)? },
+        flow: row.get(4)?,
+        csrf: row.get(5)?,
+        created_at: time(6)?,
+    })
+}
+
+impl Session {
+    /// The binding that ties ceremonies to this sign-in.
+    pub(crate) fn binding(&self) -> SessionBinding {
+        SessionBinding::from_bytes(self.binding)
+    }
+}
+
+/// `site_enrolled` only ever grows: a person whose record was reset still has one.
+const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS site_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS site_organizations (
+        id TEXT PRIMARY KEY, require INTEGER NOT NULL, enforce_from INTEGER
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS site_enrolled (email TEXT PRIMARY KEY) STRICT;
+    CREATE TABLE IF NOT EXISTS site_sessions (
+        id BLOB PRIMARY KEY,
+        email TEXT NOT NULL,
+        binding BLOB NOT NULL,
+        first_at INTEGER NOT NULL,
+        sso_amr TEXT,
+        flow TEXT NOT NULL,
+        csrf TEXT NOT NULL,
+        created_at INTEGER NOT NULL
+    ) STRICT;
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(csrf: &str) -> Session {
+        Session {
+            email: "ada@enforced.example".into(),
+            binding: [1; 16],
+            first_factor: FirstFactorNote { at: UnixSeconds::new(1_800_000_000), sso_amr: None },
+            flow: "none".into(),
+            csrf: csrf.into(),
+            created_at: UnixSeconds::new(1_800_000_000),
+        }
+    }
+
+    #[test]
+    fn a_renewed_session_lives_under_its_new_id_only() {
+        let (store, now) = (Store::open(None).unwrap(), UnixSeconds::new(1_800_000_000));
+        store.begin_session(&[1; 32], &session("a")).unwrap();
+        assert!(store.renew_session(&[1; 32], &[2; 32], &session("b"), true).unwrap());
+        assert_eq!(store.session(&[1; 32], now).unwrap(), None);
+        assert_eq!(store.session(&[2; 32], now).unwrap(), Some(session("b")));
+        assert!(store.is_enrolled("ada@enforced.example").unwrap());
+        // Signed out in between: nothing comes back to life.
+        store.end_session(&[2; 32]).unwrap();
+        assert!(!store.renew_session(&[2; 32], &[3; 32], &session("c"), false).unwrap());
+        assert_eq!(store.session(&[3; 32], now).unwrap(), None);
+    }
+
+    #[test]
+    fn a_session_ends_after_its_lifetime() {
+        let store = Store::open(None).unwrap();
+        store.begin_session(&[1; 32], &session("a")).unwrap();
+        let end = session("a").created_at.plus(SESSION_LIFETIME);
+        assert!(store.session(&[1; 32], end.minus(Duration::from_secs(1))).unwrap().is_some());
+        assert!(store.session(&[1; 32], end).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_first_setting_stays() {
+        let store = Store::open(None).unwrap();
+        assert_eq!(store.setting("password", "one").unwrap(), "one");
+        assert_eq!(store.setting("password", "two").unwrap(), "one");
+    }
+}

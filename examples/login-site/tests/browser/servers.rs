@@ -1,0 +1,107 @@
+//! The site and the browser's driver, each on a port of its own choosing, stopped with the test.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The programs that the test needs and the machine lacks.
+pub(crate) fn missing_tools() -> Vec<&'static str> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let has = |tool: &str| std::env::split_paths(&path).any(|folder| folder.join(tool).is_file());
+    ["chromium", "chromedriver", "oathtool", "zbarimg"].into_iter().filter(|tool| !has(tool)).collect()
+}
+
+/// The example site in an empty folder.
+pub(crate) struct Site {
+    child: Child,
+    pub(crate) url: String,
+    pub(crate) password: String,
+    pub(crate) folder: Folder,
+    /// Kept open: the site goes on printing its accounts.
+    _output: BufReader<ChildStdout>,
+}
+
+impl Site {
+    pub(crate) fn start() -> Self {
+        let folder = Folder::new();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_login-site"))
+            .args(["--listen", "127.0.0.1:0", "--enforce-from", "2031-03-01T00:00:00Z"])
+            .current_dir(&folder.0)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let url = line_with(&mut lines, "listening on ");
+        let password = line_with(&mut lines, "password: ");
+        Self { child, url, password, folder, _output: lines }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        stop(&mut self.child);
+    }
+}
+
+pub(crate) struct ChromeDriver {
+    child: Child,
+    pub(crate) url: String,
+    /// Kept open: the driver writes to it as long as it lives.
+    _output: BufReader<ChildStdout>,
+}
+
+impl ChromeDriver {
+    pub(crate) fn start() -> Self {
+        let mut child = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let port = line_with(&mut lines, "started successfully on port ");
+        let url = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
+        Self { child, url, _output: lines }
+    }
+}
+
+impl Drop for ChromeDriver {
+    fn drop(&mut self) {
+        stop(&mut self.child);
+    }
+}
+
+fn stop(child: &mut Child) {
+    child.kill().ok();
+    child.wait().ok();
+}
+
+/// Reads on to the line with `mark`, and answers what follows it.
+fn line_with(lines: &mut BufReader<ChildStdout>, mark: &str) -> String {
+    loop {
+        let mut line = String::new();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "ended before {mark:?}");
+        if let Some((_, rest)) = line.split_once(mark) {
+            return rest.trim().to_owned();
+        }
+    }
+}
+
+/// A folder that goes with the test.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("mfa-browser-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
