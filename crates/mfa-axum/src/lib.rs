@@ -88,3 +88,8 @@ pub use texts::{
     AlertTexts, AppTexts, Catalogue, ChallengeTexts, CommonTexts, MethodTexts, ProblemTexts, RecoverTexts,
     RequiredTexts, SaveTexts, Texts, TextsError, TextsFault,
 };
+
+/// The blocks of the README, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;

@@ -122,12 +122,20 @@ impl Pages {
     /// own forms.
     pub fn refuse(&self, request: &HeaderMap, refusal: Refusal) -> Response {
         let languages = accepted_languages(request);
-        self.refuse_as(&languages, &self.inner.brand, answer::wants_json(request), refusal, false)
+        let (brand, link) = (&self.inner.brand, &self.inner.paths.sign_in);
+        self.refuse_as(&languages, brand, answer::wants_json(request), refusal, link)
     }
 
     pub(crate) fn refuse_visitor(&self, visitor: &Visitor, refusal: Refusal, is_json: bool) -> Response {
-        let is_proved = matches!(visitor.flow, Flow::Proved(_));
-        self.refuse_as(&visitor.languages, visitor.context.realm().issuer(), is_json, refusal, is_proved)
+        let paths = &self.inner.paths;
+        let link = match (&visitor.flow, refusal) {
+            (Flow::Proved(_), _) => &*paths.home,
+            // What was refused leaves the page as it was: back to it. What is over begins anew.
+            (flow, Refusal::Malformed | Refusal::Forged | Refusal::Unavailable { .. }) => paths.of_flow(flow),
+            _ => &*paths.sign_in,
+        };
+        let brand = visitor.context.realm().issuer();
+        self.refuse_as(&visitor.languages, brand, is_json, refusal, link)
     }
 
     /// Where the pages and the host's two are.

@@ -53,6 +53,13 @@ pub(crate) enum Route {
     Unknown,
 }
 
+impl Route {
+    /// Whether a page stands there that can be posted to.
+    pub(crate) fn takes_forms(self) -> bool {
+        !matches!(self, Self::Style | Self::Script | Self::Unknown)
+    }
+}
+
 impl Paths {
     pub(crate) fn new(mount: &str, sign_in: &str, home: &str) -> Self {
         let at = |name: &str| format!("{mount}/{name}");

@@ -116,7 +116,7 @@ impl Pages {
         brand: &str,
         is_json: bool,
         refusal: Refusal,
-        is_proved: bool,
+        link: &str,
     ) -> Response {
         let inner = &self.inner;
         let (_, texts) = inner.catalogue.select(languages.iter().map(String::as_str));
@@ -125,9 +125,9 @@ impl Pages {
         let response = if is_json {
             answer::problem_json(status, title, sentence)
         } else {
-            let (link, link_text) = match is_proved {
-                true => (&inner.paths.home, &texts.common.home),
-                false => (&inner.paths.sign_in, &texts.common.sign_in),
+            let link_text = match link == inner.paths.sign_in {
+                true => &texts.common.sign_in,
+                false => &texts.common.home,
             };
             match inner.templates.problem(&ProblemPage { texts, link, link_text }) {
                 Ok(main) => {

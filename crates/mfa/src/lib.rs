@@ -75,7 +75,8 @@ pub use clock::{Clock, ClockError, SystemClock};
 pub use context::{Context, FirstFactor, Realm, Subject};
 pub use decide::Standing;
 pub use engine::{
-    Acknowledged, Challenge, ConfirmedEnrollment, Menu, Mfa, Next, PendingEnrollment, Remember,
+    Acknowledged, Challenge, ChallengeStatus, ConfirmedEnrollment, Menu, Mfa, Next, PendingEnrollment,
+    Remember,
 };
 pub use error::{ConfigError, ConfigFault, Error, Rejection, Unavailable};
 pub use event::{Event, EventKind, EventMethod, EventPage, RecordedEvent};

@@ -3,8 +3,17 @@
 //! The test starts itself as a child that enrolls and signs in on a hundred threads and reports each answer it got.
 //! The parent kills it without warning, opens the file, and holds it to every report: no acknowledged change is lost
 //! and no code works twice. What was in flight may have happened or not, but not half.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must stop")]
-#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test that cannot go on must stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on must stop"
+)]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that cannot go on must stop"
+)]
 
 mod common;
 
@@ -18,8 +27,8 @@ use mfa::policy::Attributes;
 use mfa::sqlite::SqliteStorage;
 use mfa::testing::{HandClock, TestAuthenticator};
 use mfa::{
-    Acknowledged, Context, Error, FirstFactor, Mfa, Next, Realm, Rejection, Remember, SessionBinding, Subject,
-    SubjectId, SystemRandom,
+    Acknowledged, Context, Error, FirstFactor, Mfa, Next, Realm, Rejection, Remember, SessionBinding,
+    Subject, SubjectId, SystemRandom,
 };
 use mfa_core::time::{Period, TimeStep};
 use pollster::block_on;
@@ -48,7 +57,9 @@ fn parent() {
         hold(&database, &accounts);
     }
     assert!(used > enrolled, "the kills came before anything happened");
-    println!("kill9: {ROUNDS} kills, {enrolled} enrollments and {used} used steps acknowledged, none lost, none twice");
+    println!(
+        "kill9: {ROUNDS} kills, {enrolled} enrollments and {used} used steps acknowledged, none lost, none twice"
+    );
 }
 
 /// Starts the child and kills it once it has reported `lines` times.
@@ -87,7 +98,9 @@ fn acknowledged(reports: &[String]) -> BTreeMap<String, Account> {
                 let steps = vec![step.parse().unwrap()];
                 accounts.insert((*account).to_owned(), Account { key: (*key).to_owned(), steps });
             }
-            ["used", account, step, "."] => accounts.get_mut(*account).unwrap().steps.push(step.parse().unwrap()),
+            ["used", account, step, "."] => {
+                accounts.get_mut(*account).unwrap().steps.push(step.parse().unwrap())
+            }
             cut => assert_ne!(cut.last(), Some(&"."), "an unreadable report: {report}"),
         }
     }

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use data_encoding::BASE64;
-use mfa::{Acknowledged, ConfirmedEnrollment, Error, PendingEnrollment, Rejection, Ticket, kind};
+use mfa::{Acknowledged, ConfirmedEnrollment, Error, Next, PendingEnrollment, Rejection, Ticket, kind};
 
 use super::visit::{Said, Visit};
 use crate::answer;
@@ -14,14 +14,23 @@ use crate::refusal::Refusal;
 use crate::templates::{AppPage, MethodPage, RequiredPage, SavePage};
 
 pub(super) async fn show_required(visit: &Visit<'_>) -> Response {
-    let (ticket, is_offer, required_from) = match &visit.visitor.flow {
-        Flow::Offer(ticket, required_from) => (ticket, true, *required_from),
-        Flow::Enroll(ticket) => (ticket, false, None),
+    let (ticket, offered) = match &visit.visitor.flow {
+        Flow::Offer(ticket, required_from) => (ticket, Some(*required_from)),
+        Flow::Enroll(ticket) => (ticket, None),
         _ => return visit.refuse(Refusal::Expired),
     };
     if let Err(answer) = still_good(visit, ticket).await {
         return answer;
     }
+    // The page tells what policy says now, not what it said at sign-in: the date may have come, or been moved.
+    let (mfa, visitor) = (visit.mfa(), &visit.visitor);
+    let (is_offer, required_from) =
+        match (offered, mfa.begin(&visitor.context, visitor.first_factor.clone()).await) {
+            (_, Err(error)) => return visit.over(Refusal::of(&error), ticket).await,
+            (Some(_), Ok(Next::Offer(menu))) => (true, menu.required_from),
+            (_, Ok(Next::Enroll(_))) | (None, Ok(_)) => (false, None),
+            (Some(required_from), Ok(_)) => (true, required_from),
+        };
     let deadline = required_from
         .map(|moment| visit.texts.required.deadline.replace("{date}", &visit.texts.date(moment)));
     required(visit, ticket, is_offer, deadline, &Said::nothing())
@@ -157,7 +166,7 @@ pub(super) async fn confirm(visit: &Visit<'_>, form: &Form) -> Response {
         Err(answer) => return answer,
     };
     let (mfa, context) = (visit.mfa(), &visit.visitor.context);
-    let error = match mfa.confirm(context, &ticket, form.get("code").unwrap_or_default()).await {
+    let error = match mfa.confirm(context, &ticket, Visit::typed(form, "code")).await {
         Ok(confirmed) => {
             return visit.go(Flow::Pending(ticket), Flow::Confirmed(confirmed.ticket), Renew::No).await;
         }
@@ -247,9 +256,9 @@ fn is_ticked(form: &Form) -> bool {
     matches!(form.get("saved"), Some("yes" | "on" | "true" | "1"))
 }
 
-/// Whether enrolling can still go on: the library is asked for a set-up that nobody is shown, which leaves no trace.
+/// Whether enrolling can still go on.
 async fn still_good(visit: &Visit<'_>, ticket: &Ticket<kind::Enroll>) -> Result<(), Response> {
-    match visit.mfa().enroll_app(&visit.visitor.context, ticket).await {
+    match visit.mfa().menu(&visit.visitor.context, ticket).await {
         Ok(_) => Ok(()),
         Err(error) => Err(visit.over(Refusal::of(&error), ticket).await),
     }

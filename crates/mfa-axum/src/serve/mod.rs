@@ -13,7 +13,7 @@ use axum::response::Response;
 use crate::answer;
 use crate::assets;
 use crate::flow::Flow;
-use crate::form::Form;
+use crate::form::{Form, FormError};
 use crate::origin::is_same_origin;
 use crate::pages::Pages;
 use crate::paths::Route;
@@ -31,9 +31,9 @@ pub(crate) async fn serve(pages: &Pages, request: Request) -> Response {
     }
     // The size is judged first: whoever floods us is not looked up.
     let form = match parts.method {
-        Method::POST => match read_form(&parts, body).await {
-            Ok(form) => Some(form),
-            Err(refusal) => return pages.refuse(&parts.headers, refusal),
+        Method::POST => match Form::read(&parts.headers, body).await {
+            Err(FormError::TooLarge) => return pages.refuse(&parts.headers, Refusal::TooLarge),
+            form => route.takes_forms().then_some(form),
         },
         _ => None,
     };
@@ -44,22 +44,13 @@ pub(crate) async fn serve(pages: &Pages, request: Request) -> Response {
     };
     let visit = Visit::new(pages, visitor, &parts);
     match form {
-        Some(form) if !form.carries(&visit.visitor.csrf) => visit.refuse(Refusal::Forged),
-        Some(form) => act(&visit, route, &form).await,
+        Some(_) if !is_same_origin(&parts) => visit.refuse(Refusal::Forged),
+        Some(Err(error)) => visit.refuse(Refusal::from(error)),
+        Some(Ok(form)) if !form.carries(&visit.visitor.csrf) => visit.refuse(Refusal::Forged),
+        Some(Ok(form)) => act(&visit, route, &form).await,
         None if is_reading => show(&visit, route).await,
         None => visit.to_its_page(),
     }
-}
-
-async fn read_form(parts: &Parts, body: Body) -> Result<Form, Refusal> {
-    let form = Form::read(&parts.headers, body).await;
-    if matches!(form, Err(crate::form::FormError::TooLarge)) {
-        return Err(Refusal::TooLarge);
-    }
-    if !is_same_origin(parts) {
-        return Err(Refusal::Forged);
-    }
-    Ok(form?)
 }
 
 /// Shows the page that the visitor's flow stands at. Every other page leads there: nothing can be skipped by its
@@ -83,9 +74,8 @@ async fn show(visit: &Visit<'_>, route: Route) -> Response {
 /// Does what a form asks for. The ticket in the form says which ceremony it is about, so that two tabs do not mix;
 /// whether it is still good is the library's judgement.
 async fn act(visit: &Visit<'_>, route: Route, form: &Form) -> Response {
-    let is_form = !matches!(route, Route::Style | Route::Script | Route::Unknown);
     // A form left over from before everything was proved must not take that away again.
-    if is_form && matches!(visit.visitor.flow, Flow::Proved(_)) {
+    if matches!(visit.visitor.flow, Flow::Proved(_)) {
         return visit.refuse(Refusal::Expired);
     }
     match route {

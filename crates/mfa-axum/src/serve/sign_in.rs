@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use mfa::{Error, Next, Rejection, Remember, Ticket, kind};
+use mfa::{ChallengeStatus, Remember, Ticket, kind};
 
 use super::visit::{Said, Visit};
 use crate::flow::Flow;
@@ -12,16 +12,8 @@ use crate::refusal::Refusal;
 use crate::templates::{ChallengePage, RecoverPage};
 
 pub(super) async fn show_challenge(visit: &Visit<'_>, ticket: &Ticket<kind::Challenge>) -> Response {
-    let (mfa, visitor) = (visit.mfa(), &visit.visitor);
-    // An empty code is refused before anything is compared or counted; the answer tells whether the ticket is good.
-    if let Some(answer) =
-        over(visit, mfa.verify(&visitor.context, ticket, "", Remember::No).await, ticket).await
-    {
-        return answer;
-    }
-    // Beginning changes nothing either, and tells whether a code would be looked at.
-    match mfa.begin(&visitor.context, visitor.first_factor.clone()).await {
-        Ok(Next::Throttled { until, .. }) => {
+    match visit.mfa().challenge_status(&visit.visitor.context, ticket).await {
+        Ok(ChallengeStatus { throttled_until: Some(until), .. }) => {
             let alert = Some(visit.texts.too_many(until));
             challenge(visit, ticket, &Said { status: StatusCode::TOO_MANY_REQUESTS, alert })
         }
@@ -42,7 +34,7 @@ pub(super) async fn verify(visit: &Visit<'_>, form: &Form) -> Response {
         Ok(ticket) => ticket,
         Err(answer) => return answer,
     };
-    let code = form.get("code").unwrap_or_default();
+    let code = Visit::typed(form, "code");
     match visit.mfa().verify(&visit.visitor.context, &ticket, code, Remember::No).await {
         Ok(assertion) => {
             visit.go(Flow::Challenge(ticket), Flow::proved(&assertion), Renew::NewSessionId).await
@@ -55,10 +47,9 @@ pub(super) async fn verify(visit: &Visit<'_>, form: &Form) -> Response {
 }
 
 pub(super) async fn show_recover(visit: &Visit<'_>, ticket: &Ticket<kind::Challenge>) -> Response {
-    let outcome = visit.mfa().recover(&visit.visitor.context, ticket, "").await;
-    match over(visit, outcome, ticket).await {
-        Some(answer) => answer,
-        None => recovery(visit, ticket, &Said::nothing()),
+    match visit.mfa().challenge_status(&visit.visitor.context, ticket).await {
+        Ok(_) => recovery(visit, ticket, &Said::nothing()),
+        Err(error) => visit.over(Refusal::of(&error), ticket).await,
     }
 }
 
@@ -75,7 +66,7 @@ pub(super) async fn recover(visit: &Visit<'_>, form: &Form) -> Response {
         Ok(ticket) => ticket,
         Err(answer) => return answer,
     };
-    let code = form.get("recovery_code").unwrap_or_default();
+    let code = Visit::typed(form, "recovery_code");
     match visit.mfa().recover(&visit.visitor.context, &ticket, code).await {
         Ok(menu) => {
             visit.go(Flow::Challenge(ticket), Flow::Recovering(menu.ticket), Renew::NewSessionId).await
@@ -84,18 +75,5 @@ pub(super) async fn recover(visit: &Visit<'_>, form: &Form) -> Response {
             Ok(said) => recovery(visit, &ticket, &said),
             Err(answer) => answer,
         },
-    }
-}
-
-/// The end of the page, if an empty code was refused for another reason than its emptiness.
-async fn over<T>(
-    visit: &Visit<'_>,
-    outcome: Result<T, Error>,
-    ticket: &Ticket<kind::Challenge>,
-) -> Option<Response> {
-    match outcome {
-        Err(Error::Rejected(Rejection::Malformed | Rejection::Throttled { .. })) => None,
-        Err(error) => Some(visit.over(Refusal::of(&error), ticket).await),
-        Ok(_) => Some(visit.refuse(Refusal::Unavailable { is_transient: false })),
     }
 }

@@ -74,6 +74,11 @@ impl<'a> Visit<'a> {
         Ticket::parse(form.get("ticket").unwrap_or_default()).map_err(|_| self.refuse(Refusal::Expired))
     }
 
+    /// What was typed into the field of a code, without the line end that comes along with a pasted one.
+    pub(super) fn typed<'b>(form: &'b Form, name: &str) -> &'b str {
+        form.get(name).unwrap_or_default().trim()
+    }
+
     pub(super) fn page(&self, title: &str, said: &Said, main: Rendered) -> Response {
         if let (true, Some(sentence)) = (self.is_json, &said.alert) {
             return answer::problem_json(said.status, title, sentence);
@@ -97,11 +102,11 @@ impl<'a> Visit<'a> {
         self.pages.go(&visitor, &to, renew).await
     }
 
-    /// The end of a page. When it is the page that the session stands at, the session stands at nothing from then on,
-    /// so that starting again is not led back here.
+    /// The end of a page, by time, use or policy. When it is the page that the session stands at, the session stands at
+    /// nothing from then on, so that starting again is not led back here.
     pub(super) async fn over<K: Kind>(&self, refusal: Refusal, ticket: &Ticket<K>) -> Response {
         let headers = match refusal {
-            Refusal::Expired if self.stands_at(ticket.as_str()) => {
+            Refusal::Expired | Refusal::Forbidden if self.stands_at(ticket.as_str()) => {
                 match self.pages.inner.host.keep(&self.visitor, &Flow::None, Renew::No).await {
                     Ok(headers) => headers,
                     Err(_) => return self.refuse(Refusal::Unavailable { is_transient: true }),

@@ -6,7 +6,9 @@ use mfa_policy::{Methods, Obligation};
 
 use super::Moment;
 use crate::context::{FirstFactor, FirstFactorKind};
+use crate::error::Rejection;
 use crate::record::Record;
+use crate::ticket::{Claims, kind};
 
 /// The next step of a sign-in, before it is put into tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,22 @@ fn challenge(record: &Record, moment: &Moment<'_>) -> Begun {
         Err(Throttled::Wait { until }) => Begun::Throttled { until },
         Err(_) => Begun::RecoverOnly,
     }
+}
+
+/// What a challenge that is still good can be answered with, and until when nothing is compared.
+pub(crate) fn challenge_status(
+    record: &Record,
+    claims: &Claims<kind::Challenge>,
+    moment: &Moment<'_>,
+) -> Result<(Methods, Option<UnixSeconds>), Rejection> {
+    if claims.epoch != Some(record.epoch) {
+        return Err(Rejection::Expired);
+    }
+    Ok(match challenge(record, moment) {
+        Begun::Challenge { methods } => (methods, None),
+        Begun::Throttled { until } => (record.usable(moment.decision.methods()).collect(), Some(until)),
+        _ => (Methods::NONE, None),
+    })
 }
 
 /// Whether every applicable rule lets this identity provider's answer stand for the second factor.

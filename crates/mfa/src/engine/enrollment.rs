@@ -6,9 +6,10 @@ use mfa_core::key::SharedKey;
 use mfa_core::otpauth::OtpAuthUri;
 use mfa_core::time::UnixSeconds;
 use mfa_core::totp::TotpParameters;
+use mfa_policy::Obligation;
 use zeroize::Zeroizing;
 
-use super::{Inner, Mfa};
+use super::{Inner, Menu, Mfa};
 use crate::assertion::Assertion;
 use crate::context::Context;
 use crate::decide::{self, Moment};
@@ -81,6 +82,25 @@ impl fmt::Debug for ConfirmedEnrollment {
 pub struct Acknowledged;
 
 impl Mfa {
+    /// Looks at an enrollment that has not begun, for a page that is about to show it. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`Mfa::enroll_app`].
+    pub async fn menu(&self, ctx: &Context, ticket: &Ticket<kind::Enroll>) -> Result<Menu, Error> {
+        let inner = &*self.inner;
+        let now = inner.now()?;
+        let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        inner
+            .enrolling(ctx, &claims, claims.body, now, |moment| {
+                let required_from = match moment.decision.obligation() {
+                    Obligation::Optional { required_from } => required_from,
+                    _ => None,
+                };
+                Ok(Menu { ticket: ticket.clone(), methods: moment.decision.methods(), required_from })
+            })
+            .await
+    }
+
     /// Makes a key for an authenticator app and shows it: as QR code, URI and text for typing.
     ///
     /// # Errors

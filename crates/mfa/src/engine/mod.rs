@@ -13,7 +13,7 @@ use mfa_policy::{Decision, Policy};
 use mfa_storage::DynStorage;
 
 pub use enrollment::{Acknowledged, ConfirmedEnrollment, PendingEnrollment};
-pub use sign_in::{Challenge, Menu, Next, Remember};
+pub use sign_in::{Challenge, ChallengeStatus, Menu, Next, Remember};
 
 use crate::clock::Clock;
 use crate::context::{Context, Lifetimes};

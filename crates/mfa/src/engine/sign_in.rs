@@ -57,6 +57,18 @@ pub struct Challenge {
     pub methods: Methods,
 }
 
+/// How a challenge stands at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChallengeStatus {
+    /// The methods that the subject can answer with now; empty where only a recovery code helps.
+    pub methods: Methods,
+    /// Until when nothing is compared, if it is so. A recovery code still is.
+    pub throttled_until: Option<UnixSeconds>,
+    /// When the ticket is over.
+    pub expires_at: UnixSeconds,
+}
+
 /// Whether this device should be remembered, where policy allows that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -115,6 +127,25 @@ impl Mfa {
         let record = inner.load(ctx, now).await?.record;
         let proof = decide::may_skip(record.as_ref(), &claims, &inner.moment(ctx, &decision, now))?;
         inner.assertion(ctx, proof)
+    }
+
+    /// Looks at a challenge, for a page that is about to show it. Changes and counts nothing.
+    ///
+    /// # Errors
+    /// [`Rejection::Expired`] when the ticket is over, [`Unavailable`] when the record cannot be told.
+    pub async fn challenge_status(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::Challenge>,
+    ) -> Result<ChallengeStatus, Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let policy = inner.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        let record = must_exist(inner.load(ctx, now).await?.record, &claims)?;
+        let (methods, throttled_until) =
+            decide::challenge_status(&record, &claims, &inner.moment(ctx, &decision, now))?;
+        Ok(ChallengeStatus { methods, throttled_until, expires_at: claims.expires_at })
     }
 
     /// Checks a typed code. One read and one commit, whatever the outcome.

@@ -268,3 +268,113 @@ fn get_throttle(d: &mut Get<'_>) -> GetResult<Throttle> {
 
 /// More of anything in one record is not ours.
 const MOST: u64 = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{Unknown, put_into};
+    use crate::random::{Draw, SystemRandom};
+    use mfa_core::recovery::RecoveryCode;
+    use mfa_core::time::UnixSeconds;
+    use mfa_core::totp::TotpParameters;
+    use mfa_policy::Methods;
+
+    const NOW: UnixSeconds = UnixSeconds::new(1_800_000_000);
+
+    fn record() -> Record {
+        let mut draw = Draw(&SystemRandom);
+        let mut record = Record::new(NOW, &mut draw).unwrap();
+        record.authenticators.push(Authenticator {
+            id: AuthenticatorId::draw(&mut draw).unwrap(),
+            state: AuthenticatorState::Active,
+            bound_at: NOW,
+            last_used_at: None,
+            kind: AuthenticatorKind::App(App {
+                key: SharedKey::from_bytes(&[7; 20]).unwrap(),
+                parameters: TotpParameters::DEFAULT,
+                last_step: TimeStep::new(60_000_000),
+                drift: Drift::NONE,
+            }),
+            unknown: Unknown::default(),
+        });
+        let code = RecoveryCode::generate(&mut draw).unwrap();
+        record.recovery = Some(RecoverySet::of(&code, NOW, &mut draw).unwrap());
+        record
+    }
+
+    fn bytes(record: &Record) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        put_into(&mut bytes, |e| record.put(e));
+        bytes
+    }
+
+    #[test]
+    fn a_record_reads_back_as_itself() {
+        let written = bytes(&record());
+        assert_eq!(bytes(&Record::decode(&written).unwrap()), written);
+    }
+
+    #[test]
+    fn inv_13_an_authenticator_of_an_unknown_kind_survives_a_rewrite_and_proves_nothing() {
+        let mut record = record();
+        record.authenticators.clear();
+        record.authenticators.push(Authenticator {
+            id: AuthenticatorId::from_bytes([1; 16]),
+            state: AuthenticatorState::Active,
+            bound_at: NOW,
+            last_used_at: None,
+            // A passkey, say, of a version to come: a map of which this one understands nothing.
+            kind: AuthenticatorKind::Other { tag: 77, payload: vec![0xA1, 0x01, 0x43, 1, 2, 3] },
+            unknown: Unknown::default(),
+        });
+        let written = bytes(&record);
+        let read = Record::decode(&written).unwrap();
+        assert!(read.is_enrolled());
+        assert_eq!(read.usable(Methods::ALL).count(), 0);
+        assert_eq!(bytes(&read), written);
+    }
+
+    #[test]
+    fn a_field_of_a_newer_version_survives_a_rewrite() {
+        // The same record with one field more, key 200, holding a nested value.
+        let mut written = bytes(&record());
+        assert_eq!(written[0], 0xA9, "a map of nine fields");
+        written[0] = 0xAA;
+        written.extend_from_slice(&[0x18, 200, 0x82, 0x01, 0x61, b'x']);
+        assert_eq!(bytes(&Record::decode(&written).unwrap()), written);
+    }
+
+    #[test]
+    fn inv_13_a_newer_format_is_an_error_of_its_own() {
+        let mut written = bytes(&record());
+        assert_eq!(written[1..3], [0, FORMAT]);
+        written[2] = FORMAT + 1;
+        assert!(matches!(Record::decode(&written), Err(Unavailable::RecordTooNew)));
+        assert!(matches!(Record::decode(&[]), Err(Unavailable::RecordUnreadable)));
+    }
+
+    #[test]
+    fn no_cut_or_altered_record_panics() {
+        let written = bytes(&record());
+        for length in 0..written.len() {
+            assert!(Record::decode(&written[..length]).is_err(), "length {length}");
+        }
+        for at in 0..written.len() {
+            for bit in 0..8 {
+                let mut altered = written.clone();
+                altered[at] ^= 1 << bit;
+                drop(Record::decode(&altered));
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_stays_small() {
+        let mut record = record();
+        for attempt in 0..20 {
+            record.mark(OperationMark { id: OperationId::from_bytes([attempt; 16]), attempt });
+        }
+        assert_eq!(record.operations.len(), 8);
+        assert!(bytes(&record).len() < 420, "{} bytes", bytes(&record).len());
+    }
+}
