@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use mfa::{Clock, SystemClock};
 use serde_json::json;
 use thirtyfour::prelude::*;
 
@@ -204,7 +205,7 @@ impl Person {
 
     /// The code that the phone shows `seconds` from now.
     pub(crate) fn app_code(&self, seconds: u64) -> String {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let now = SystemClock.now().unwrap().get();
         let output = Command::new("oathtool")
             .args(["--totp", "--base32", "--now", &format!("@{}", now.saturating_add(seconds))])
             .arg(self.key.as_ref().unwrap())
