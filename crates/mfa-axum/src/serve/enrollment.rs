@@ -166,7 +166,7 @@ pub(super) async fn confirm(visit: &Visit<'_>, form: &Form) -> Response {
         Err(answer) => return answer,
     };
     let (mfa, context) = (visit.mfa(), &visit.visitor.context);
-    let error = match mfa.confirm(context, &ticket, Visit::typed(form, "code")).await {
+    let error = match mfa.confirm(context, &ticket, form.get("code").unwrap_or_default()).await {
         Ok(confirmed) => {
             return visit.go(Flow::Pending(ticket), Flow::Confirmed(confirmed.ticket), Renew::No).await;
         }

@@ -4,10 +4,8 @@ mod enrollment;
 mod sign_in;
 mod visit;
 
-use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Method;
-use axum::http::request::Parts;
 use axum::response::Response;
 
 use crate::answer;

@@ -34,7 +34,7 @@ pub(super) async fn verify(visit: &Visit<'_>, form: &Form) -> Response {
         Ok(ticket) => ticket,
         Err(answer) => return answer,
     };
-    let code = Visit::typed(form, "code");
+    let code = form.get("code").unwrap_or_default();
     match visit.mfa().verify(&visit.visitor.context, &ticket, code, Remember::No).await {
         Ok(assertion) => {
             visit.go(Flow::Challenge(ticket), Flow::proved(&assertion), Renew::NewSessionId).await
@@ -66,7 +66,8 @@ pub(super) async fn recover(visit: &Visit<'_>, form: &Form) -> Response {
         Ok(ticket) => ticket,
         Err(answer) => return answer,
     };
-    let code = Visit::typed(form, "recovery_code");
+    // The downloaded file ends with a line end, and so does what is pasted from it.
+    let code = form.get("recovery_code").unwrap_or_default().trim_matches(['\r', '\n']);
     match visit.mfa().recover(&visit.visitor.context, &ticket, code).await {
         Ok(menu) => {
             visit.go(Flow::Challenge(ticket), Flow::Recovering(menu.ticket), Renew::NewSessionId).await

@@ -74,11 +74,6 @@ impl<'a> Visit<'a> {
         Ticket::parse(form.get("ticket").unwrap_or_default()).map_err(|_| self.refuse(Refusal::Expired))
     }
 
-    /// What was typed into the field of a code, without the line end that comes along with a pasted one.
-    pub(super) fn typed<'b>(form: &'b Form, name: &str) -> &'b str {
-        form.get(name).unwrap_or_default().trim()
-    }
-
     pub(super) fn page(&self, title: &str, said: &Said, main: Rendered) -> Response {
         if let (true, Some(sentence)) = (self.is_json, &said.alert) {
             return answer::problem_json(said.status, title, sentence);

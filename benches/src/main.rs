@@ -1,0 +1,31 @@
+//! `compare` prints how long our work takes as a ratio to a reference, both measured in turns in one run.
+//!
+//!     cargo run --release -p mfa-benches -- compare
+//!
+//! Each comparison is a line `ratio NAME MEDIAN`, ours over the reference's, so that below 1 is faster, and a line
+//! `range NAME LEAST to MOST` with the rounds it was found from and both times.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "sums of a measurement, over lists that are never empty"
+)]
+
+mod compare;
+mod timing;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments != ["compare"] {
+        eprintln!("usage: cargo run --release -p mfa-benches -- compare");
+        return ExitCode::from(2);
+    }
+    if cfg!(debug_assertions) {
+        eprintln!("a build without --release measures nothing of use");
+        return ExitCode::from(2);
+    }
+    compare::run();
+    ExitCode::SUCCESS
+}
