@@ -209,3 +209,133 @@ fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
 fn see_other(path: &str) -> Response {
     Redirect::to(path).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION};
+    use axum::http::{HeaderMap, Request};
+    use mfa::policy::{OrganizationSettings, Policy};
+    use mfa::storage::MemoryStorage;
+    use mfa::{Keyring, Mfa, Realm, SystemRandom, UnixSeconds};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::accounts::ACCOUNTS;
+    use crate::store::Store;
+
+    const PASSWORD: &str = "correct horse";
+    const TOKEN: &str = "0123456789012345678901234567890123456789012";
+
+    fn site() -> Router {
+        let policy = Policy::from_toml(include_str!("../../../policies/construction-pay.toml")).unwrap();
+        let keyring = Keyring::generate(&SystemRandom).unwrap();
+        let mfa =
+            Mfa::builder().storage(MemoryStorage::new()).keyring(keyring).policy(policy).build().unwrap();
+        let store = Store::open(None).unwrap();
+        let ahead = OrganizationSettings::new("pilot.example").enforced_from(UnixSeconds::new(4_000_000_000));
+        store.keep_organization(&ahead, false).unwrap();
+        for id in ["enforced.example", "sso.example"] {
+            store.keep_organization(&OrganizationSettings::new(id).required(), false).unwrap();
+        }
+        let host = SiteHost { store, realm: Realm::new("t", "Construction Pay").unwrap() };
+        let pages = Pages::builder(mfa, host.clone()).build().unwrap();
+        router(Site { pages, host, password: Sha256::digest(PASSWORD).into() })
+    }
+
+    async fn ask(
+        site: &Router,
+        path: &str,
+        cookie: &str,
+        form: Option<String>,
+    ) -> (StatusCode, HeaderMap, String) {
+        let request = Request::builder().uri(path).header(COOKIE, cookie);
+        let request = match form {
+            Some(form) => {
+                let request =
+                    request.method("POST").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+                request.body(Body::from(form)).unwrap()
+            }
+            None => request.body(Body::empty()).unwrap(),
+        };
+        let (parts, body) = site.clone().oneshot(request).await.unwrap().into_parts();
+        let body = to_bytes(body, 1 << 20).await.unwrap();
+        (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    /// Signs in, follows the way that the answer shows, and answers the page.
+    async fn sign_in_as(site: &Router, path: &str, form: String) -> String {
+        let own = format!("{FORM_COOKIE}={TOKEN}");
+        let (status, headers, body) = ask(site, path, &own, Some(format!("csrf={TOKEN}&{form}"))).await;
+        if status != StatusCode::SEE_OTHER {
+            return body;
+        }
+        let session = headers[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+        ask(site, headers[LOCATION].to_str().unwrap(), &session, None).await.2
+    }
+
+    #[tokio::test]
+    async fn every_account_gets_what_the_table_says() {
+        let site = site();
+        for account in ACCOUNTS {
+            let form = format!("email={}&password=correct+horse", account.email);
+            let page = sign_in_as(&site, SIGN_IN, form).await;
+            let is = |title: &str| page.contains(&format!("<h1>{title}</h1>"));
+            let may_skip = page.contains("Skip for Now");
+            let as_told = match account.email {
+                "casey@commercial.example" => is("Home") && page.contains("id=\"amr\">pwd<"),
+                "olivia@pilot.example" => {
+                    is("Two-Factor Authentication Required") && may_skip && page.contains("2096")
+                }
+                "sam@sso.example" => is("Sign In") && page.contains("Wrong e-mail or password"),
+                _ => is("Two-Factor Authentication Required") && !may_skip,
+            };
+            assert!(as_told, "{}: {page}", account.email);
+        }
+    }
+
+    #[tokio::test]
+    async fn c20_the_identity_provider_is_trusted_with_mfa_only_when_it_says_mfa() {
+        let site = site();
+        let with = sign_in_as(&site, SSO, "amr=pwd+mfa".into()).await;
+        assert!(with.contains("<h1>Home</h1>") && with.contains("id=\"amr\">pwd mfa<"));
+        let without = sign_in_as(&site, SSO, "amr=pwd".into()).await;
+        assert!(without.contains("<h1>Two-Factor Authentication Required</h1>"));
+    }
+
+    #[tokio::test]
+    async fn unknown_people_and_wrong_passwords_get_the_same_answer() {
+        let site = site();
+        let page = async |form: &str| {
+            let own = format!("{FORM_COOKIE}={TOKEN}");
+            let (status, _, body) = ask(&site, SIGN_IN, &own, Some(format!("csrf={TOKEN}&{form}"))).await;
+            (status, body.replace("ada@enforced.example", "X").replace("eve@enforced.example", "X"))
+        };
+        let wrong = page("email=ada@enforced.example&password=guess").await;
+        assert_eq!(wrong.0, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(wrong, page("email=eve@enforced.example&password=guess").await);
+        assert_eq!(wrong, page("email=eve@enforced.example&password=correct+horse").await);
+    }
+
+    #[tokio::test]
+    async fn d17_a_form_from_elsewhere_signs_nobody_in() {
+        let site = site();
+        let form = "email=casey@commercial.example&password=correct+horse";
+        for (cookie, token) in [("", TOKEN), ("site_form=other", TOKEN), ("site_form=", "")] {
+            let (status, headers, _) =
+                ask(&site, SIGN_IN, cookie, Some(format!("csrf={token}&{form}"))).await;
+            assert_eq!(status, StatusCode::FORBIDDEN);
+            assert!(
+                !headers.get_all(SET_COOKIE).iter().any(|c| c.to_str().unwrap().contains("site_session"))
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn whatever_else_is_asked_for_leads_home() {
+        let site = site();
+        for path in ["/nowhere", "/sign-out", "/mfa/nowhere"] {
+            assert_eq!(ask(&site, path, "", None).await.0, StatusCode::SEE_OTHER, "{path}");
+        }
+    }
+}
