@@ -110,3 +110,67 @@ impl std::fmt::Debug for QrCode {
         f.write_str("QrCode(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    const URI: &str =
+        "otpauth://totp/Example:ada%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Example";
+
+    /// The dark modules of the SVG, without its quiet zone. The browser test has an independent scanner read it.
+    fn of_svg(svg: &str) -> HashSet<(usize, usize)> {
+        let path = svg.rsplit_once("<path d=\"").unwrap().1.split('"').next().unwrap();
+        let runs = path.split('M').filter(|run| !run.is_empty()).map(|run| {
+            let (x, rest) = run.split_once(' ').unwrap();
+            let (y, rest) = rest.split_once('h').unwrap();
+            let length = rest.split('v').next().unwrap();
+            [x, y, length].map(|number| number.parse::<usize>().unwrap())
+        });
+        runs.flat_map(|[x, y, length]| (x..x + length).map(move |x| (x - QUIET_ZONE, y - QUIET_ZONE)))
+            .collect()
+    }
+
+    fn of_terminal(text: &str) -> HashSet<(usize, usize)> {
+        let mut dark = HashSet::new();
+        for (row, line) in text.lines().enumerate() {
+            let modules = line.trim_start_matches("\u{1b}[30;107m").trim_end_matches("\u{1b}[0m");
+            for (x, half) in modules.chars().enumerate() {
+                let (upper, lower) = match half {
+                    '█' => (true, true),
+                    '▀' => (true, false),
+                    '▄' => (false, true),
+                    _ => (false, false),
+                };
+                for (is_dark, y) in [(upper, 2 * row), (lower, 2 * row + 1)] {
+                    if is_dark {
+                        dark.insert((x - 2, y - 2));
+                    }
+                }
+            }
+        }
+        dark
+    }
+
+    #[test]
+    fn terminal_and_svg_show_the_same_modules() {
+        let code = QrCode::of(URI);
+        let modules = of_svg(&code.svg());
+        assert!(modules.len() > 300, "{} modules", modules.len());
+        assert_eq!(of_terminal(&code.terminal()), modules);
+    }
+
+    #[test]
+    fn inv_10_the_svg_holds_no_text_of_the_uri() {
+        assert!(!QrCode::of(URI).svg().contains("GEZDG"));
+    }
+
+    #[test]
+    fn the_longest_uri_that_can_be_made_still_fits() {
+        // Issuer and account of the longest kind, every byte of them percent-encoded, and a key of 64 bytes.
+        let uri = "x".repeat(20 + 3 * (64 + 256) + 103 + 3 * 64 + 60);
+        assert!(QrCode::of(&uri).size() > 0);
+    }
+}

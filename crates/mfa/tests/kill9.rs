@@ -125,7 +125,7 @@ fn hold(database: &Path, accounts: &BTreeMap<String, Account>) {
             );
         }
         // Beyond anything that was in flight, codes work, once.
-        let fresh = last.offset(5);
+        let fresh = last.offset(6);
         clock.set(fresh.starts_at(Period::THIRTY_SECONDS).get());
         assert!(login(&mfa, &clock, name, &app.code_of_step(fresh)).is_ok(), "{name} is locked out");
         assert!(login(&mfa, &clock, name, &app.code_of_step(fresh)).is_err(), "{name}: a code worked twice");
@@ -160,7 +160,8 @@ fn enroll_and_sign_in(mfa: &Mfa, clock: &HandClock, account: &str) {
     let step = |clock: &HandClock| TimeStep::containing(clock.reading(), Period::THIRTY_SECONDS).get();
     println!("enrolled {account} {} {} .", pending.expose_manual_key().replace(' ', ""), step(clock));
     for _ in 0..3 {
-        clock.advance(std::time::Duration::from_secs(30));
+        // Three steps: neighbouring steps share a code once in a million, and then both are used up at once.
+        clock.advance(std::time::Duration::from_secs(90));
         login(mfa, clock, account, &app.code_at(clock.reading())).unwrap();
         println!("used {account} {} .", step(clock));
     }
