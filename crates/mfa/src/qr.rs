@@ -112,6 +112,7 @@ impl std::fmt::Debug for QrCode {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a panic is how a test fails")]
 mod tests {
     use std::collections::HashSet;
 
