@@ -12,5 +12,9 @@ fn the_schema_file_is_what_the_reader_follows() {
         std::fs::write(path, format!("{}\n", wanted.trim_end())).unwrap();
         return;
     }
-    assert_eq!(kept.trim_end(), wanted.trim_end(), "run this test once with UPDATE_SCHEMA=1 and look at the change");
+    assert_eq!(
+        kept.trim_end(),
+        wanted.trim_end(),
+        "run this test once with UPDATE_SCHEMA=1 and look at the change"
+    );
 }

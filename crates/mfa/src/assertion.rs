@@ -29,6 +29,8 @@ pub struct Assertion {
     purpose: Purpose,
     epoch: Option<Epoch>,
     issued_at: UnixSeconds,
+    /// Whether policy trusted the identity provider's `amr` when this was made.
+    trusts_first: bool,
     sealed: Box<str>,
 }
 
@@ -70,17 +72,22 @@ impl Assertion {
 
     /// The authentication method references, such as `["pwd", "otp", "mfa"]`.
     ///
+    /// What an identity provider says is repeated only where policy trusts it; otherwise no more than its `pwd` is, so
+    /// that `mfa` here always means what it says.
+    ///
     /// # Source
     /// RFC 8176 section 2.
     pub fn amr(&self) -> Vec<&str> {
         let mut amr = self.first.amr();
+        if self.first.is_sso() && !self.trusts_first {
+            amr.retain(|value| *value == "pwd");
+        }
         if let Some(second) = self.second {
-            amr.push(match second.method {
-                Method::Sms => "sms",
-                _ => "otp",
-            });
-            if !amr.contains(&"mfa") {
-                amr.push("mfa");
+            let method = if second.method == Method::Sms { "sms" } else { "otp" };
+            for value in [method, "mfa"] {
+                if !amr.contains(&value) {
+                    amr.push(value);
+                }
             }
         }
         amr
@@ -100,8 +107,9 @@ impl Assertion {
         ctx: &Context,
         proof: Proof,
     ) -> Result<Self, Error> {
-        let Proof { first, second, purpose, epoch, at } = proof;
-        let mut assertion = Self { first, second, purpose, epoch, issued_at: at, sealed: Box::default() };
+        let Proof { first, trusts_first, second, purpose, epoch, at } = proof;
+        let mut assertion =
+            Self { first, second, purpose, epoch, issued_at: at, trusts_first, sealed: Box::default() };
         let mut buffer = SealBuffer::with_capacity(128);
         put_into(buffer.plain(), |e| assertion.put(e));
         let sealed = sealer.seal(SealUse::Assertion, &binding(ctx), buffer, random)?;
@@ -120,7 +128,7 @@ impl Assertion {
     }
 
     fn put(&self, e: &mut Put<'_>) -> PutResult {
-        e.map(if self.second.is_some() { 5 } else { 4 })?;
+        e.map(if self.second.is_some() { 6 } else { 5 })?;
         e.u8(0)?.u64(self.issued_at.get())?;
         e.u8(1)?;
         put_first_factor(&self.first, e)?;
@@ -130,6 +138,7 @@ impl Assertion {
             Some(epoch) => e.bytes(epoch.as_bytes())?,
             None => e.null()?,
         };
+        e.u8(5)?.bool(self.trusts_first)?;
         if let Some(second) = self.second {
             e.u8(4)?.array(2)?.u8(method_id(second.method))?.u64(second.at.get())?;
         }
@@ -138,6 +147,7 @@ impl Assertion {
 
     fn get(plain: &[u8], text: &str) -> GetResult<Self> {
         let (mut issued_at, mut first, mut purpose, mut epoch, mut second) = (None, None, None, None, None);
+        let mut trusts_first = false;
         get_fields(&mut Get::new(plain), |key, d| {
             match key {
                 0 => issued_at = Some(get_time(d)?),
@@ -145,6 +155,7 @@ impl Assertion {
                 2 => purpose = Purpose::from_id(d.u8()?),
                 3 => epoch = Some(get_option(d, get_array)?.map(Epoch::from_bytes)),
                 4 => second = Some(get_second(d)?),
+                5 => trusts_first = d.bool()?,
                 _ => return Ok(false),
             }
             Ok(true)
@@ -155,6 +166,7 @@ impl Assertion {
             purpose: required(purpose, "purpose")?,
             epoch: required(epoch, "epoch")?,
             second,
+            trusts_first,
             sealed: Box::from(text),
         })
     }
@@ -163,6 +175,7 @@ impl Assertion {
 /// The facts that an assertion is made of.
 pub(crate) struct Proof {
     pub(crate) first: FirstFactor,
+    pub(crate) trusts_first: bool,
     pub(crate) second: Option<SecondFactor>,
     pub(crate) purpose: Purpose,
     pub(crate) epoch: Option<Epoch>,

@@ -188,9 +188,13 @@ impl FirstFactor {
     }
 
     /// A sign-in through an identity provider at `at`, with the `amr` values of its verified answer (RFC 8176).
-    /// Whether they satisfy anything is policy's decision.
+    /// Whether they satisfy anything is policy's decision. At most 8 values of at most 32 bytes are kept, and a provider
+    /// of more than 256 bytes is trusted by nobody.
     pub fn sso<'a>(provider: &str, amr: impl IntoIterator<Item = &'a str>, at: UnixSeconds) -> Self {
-        let amr = amr.into_iter().take(MAX_AMR).map(Box::from).collect();
+        let amr =
+            amr.into_iter().filter(|value| value.len() <= LONGEST_AMR).take(MAX_AMR).map(Box::from).collect();
+        // A name that is no provider's is trusted by nobody.
+        let provider = if provider.len() <= LONGEST_LABEL { provider } else { "" };
         Self { kind: FirstFactorKind::Sso { provider: Box::from(provider), amr }, at }
     }
 
@@ -204,6 +208,10 @@ impl FirstFactor {
         self.at
     }
 
+    pub(crate) fn is_sso(&self) -> bool {
+        matches!(self.kind, FirstFactorKind::Sso { .. })
+    }
+
     /// The method references this factor stands for (RFC 8176).
     pub(crate) fn amr(&self) -> Vec<&str> {
         match &self.kind {
@@ -214,8 +222,13 @@ impl FirstFactor {
     }
 }
 
-/// A provider's answer with more method references than this is cut: they travel in every ticket.
+/// A provider's answer with more method references than this is cut, and longer ones are left out: they travel in
+/// every ticket.
 const MAX_AMR: usize = 8;
+const LONGEST_AMR: usize = 32;
+
+/// How far apart the clocks of two nodes may be before what one of them dated ahead is refused by the other.
+pub(crate) const CLOCK_SPREAD: Duration = Duration::from_secs(120);
 
 /// How long each kind of ticket lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

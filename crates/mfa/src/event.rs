@@ -28,7 +28,7 @@ pub struct Event {
     pub source: Option<IpAddr>,
     /// How many malformed or throttled attempts this process had refused for the subject since the event before.
     pub refused_before: u32,
-    /// Which account, in clear: only where its record cannot name it any more, for the operator to look at.
+    /// Which account, in clear as `tenant/subject`: only where its record cannot name it any more, for the operator to look at.
     pub account: Option<Box<str>>,
 }
 
@@ -218,7 +218,8 @@ impl Event {
     }
 
     pub(crate) fn about(mut self, ctx: &Context) -> Self {
-        self.account = Some(Box::from(ctx.key().subject().as_str()));
+        let (tenant, subject) = (ctx.key().tenant().as_str(), ctx.key().subject().as_str());
+        self.account = Some(format!("{tenant}/{subject}").into_boxed_str());
         self
     }
 

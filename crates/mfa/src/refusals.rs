@@ -1,9 +1,12 @@
-//! Counts what was refused without being compared, until the subject's next event can carry the number.
+//! What this process remembers of a subject between calls, bounded: refusals that wait for the next event, and when an
+//! incident was last told.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use mfa_core::id::SubjectKey;
+use mfa_core::time::UnixSeconds;
 
 /// Per subject, in this process, bounded: a flood over many subjects loses counts, never memory.
 #[derive(Default)]
@@ -29,5 +32,30 @@ impl Refusals {
 
     pub(crate) fn clear(&self, key: &SubjectKey) {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+/// When an incident of a subject was last told. Somebody who meets a broken record again and again is told of once a
+/// minute, not at every request.
+#[derive(Default)]
+pub(crate) struct Incidents {
+    told: Mutex<HashMap<SubjectKey, UnixSeconds>>,
+}
+
+const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
+impl Incidents {
+    /// Whether the incident is to be told now.
+    pub(crate) fn is_news(&self, key: &SubjectKey, now: UnixSeconds) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_recent = |at: &UnixSeconds| now >= *at && now.since(*at) < TOLD_AGAIN_AFTER;
+        if told.get(key).is_some_and(is_recent) {
+            return false;
+        }
+        if told.len() >= MOST_SUBJECTS {
+            told.retain(|_, at| is_recent(at));
+        }
+        told.insert(key.clone(), now);
+        true
     }
 }

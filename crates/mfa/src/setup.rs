@@ -16,7 +16,7 @@ use crate::event::{Event, EventKind};
 use crate::keyring::{Keyring, Sealer};
 use crate::random::{Draw, RandomSource, SystemRandom};
 use crate::record::{Record, Stored};
-use crate::refusals::Refusals;
+use crate::refusals::{Incidents, Refusals};
 
 /// Collects what [`Mfa`] is made of; [`MfaBuilder::build`] reports every fault at once.
 #[must_use = "nothing is made before build()"]
@@ -164,6 +164,7 @@ impl MfaBuilder {
                     lifetimes: self.lifetimes,
                     recovery_throttle: ThrottleSettings::NEVER_DISABLED,
                     refusals: Refusals::default(),
+                    incidents: Incidents::default(),
                 }),
             }),
             (storage, keyring) => {

@@ -684,7 +684,7 @@ mod skipping {
         assert!(matches!(answer, Err(Error::Unavailable(Unavailable::RecordUnreadable))), "{answer:?}");
         let told =
             world.events().into_iter().find(|event| event.kind == EventKind::RecordUnreadable).unwrap();
-        assert_eq!(told.account.as_deref(), Some("abel"));
+        assert_eq!(told.account.as_deref(), Some("main/abel"));
         assert!(world.login(&ada, &ada.app.code_at(world.now())).is_ok());
     }
 
@@ -721,6 +721,11 @@ mod skipping {
         let answer = world.begin(&ctx);
         assert!(matches!(answer, Err(Error::Unavailable(Unavailable::RecordMissing))), "{answer:?}");
         assert_eq!(world.count(EventKind::RecordMissing), 1);
+        drop(world.begin(&ctx));
+        assert_eq!(world.count(EventKind::RecordMissing), 1, "told once a minute, not at every request");
+        world.wait(60);
+        drop(world.begin(&ctx));
+        assert_eq!(world.count(EventKind::RecordMissing), 2);
     }
 
     fn a_ticket_expires(world: World) {

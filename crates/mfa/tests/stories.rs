@@ -15,6 +15,8 @@ on_each_backend! {
     a_session_is_asked_again_when_its_factor_is_old;
     the_keyring_is_proved_by_a_canary;
     a_trusted_identity_provider_is_not_asked_twice;
+    c20_what_an_untrusted_provider_says_of_mfa_is_not_repeated;
+    a_proof_dated_ahead_is_not_fresh;
 }
 
 fn a_person_sets_up_signs_in_loses_the_phone_and_recovers(world: World) {
@@ -139,6 +141,28 @@ fn a_trusted_identity_provider_is_not_asked_twice(world: World) {
     let Next::Proved(assertion) = begin(&["pwd", "mfa"]) else { panic!("asked twice") };
     assert_eq!(assertion.amr(), ["pwd", "mfa"]);
     assert!(matches!(begin(&["pwd"]), Next::Enroll(_)), "without MFA at the provider, ours is wanted");
+}
+
+fn c20_what_an_untrusted_provider_says_of_mfa_is_not_repeated(world: World) {
+    // The recommended policy trusts no provider and makes MFA optional.
+    let ctx = world.visit("sam");
+    let first = mfa::FirstFactor::sso("https://idp.elsewhere.example", ["pwd", "mfa", "otp"], world.now());
+    let Next::Offer(menu) = block_on(world.mfa.begin(&ctx, first)).unwrap() else { panic!("not offered") };
+    let skipped = block_on(world.mfa.skip(&ctx, &menu.ticket)).unwrap();
+    assert_eq!(skipped.amr(), ["pwd"]);
+    assert_eq!(world.mfa.open_assertion(&ctx, skipped.as_str()).unwrap().amr(), ["pwd"]);
+}
+
+fn a_proof_dated_ahead_is_not_fresh(world: World) {
+    let ada = world.enrolled("ada");
+    let ctx = world.visit("ada");
+    let now = world.now().get();
+    world.wait(3_600);
+    let ticket = world.challenge(&ctx);
+    let assertion = world.verify(&ctx, &ticket, &ada.app.code_at(world.now())).unwrap();
+    // That node's clock was an hour fast; here it is an hour earlier.
+    world.clock.set(now);
+    assert_eq!(block_on(world.mfa.check(&ctx, &assertion, Purpose::Manage)).unwrap(), Standing::FactorWanted);
 }
 
 fn construction() -> Policy {

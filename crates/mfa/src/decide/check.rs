@@ -6,6 +6,7 @@ use mfa_policy::{Obligation, Purpose};
 use super::Moment;
 use super::begin::is_trusted;
 use crate::assertion::Assertion;
+use crate::context::CLOCK_SPREAD;
 use crate::record::Record;
 
 /// What an assertion is worth now.
@@ -45,7 +46,9 @@ pub(crate) fn check(
     };
     // A sign-in without second factor does not age by itself: the host's own session rules say how long it lasts.
     let ages = assertion.second_factor().is_some() || wanted != Purpose::Session;
-    if ages && moment.now.since(proved_at) > moment.decision.freshness(wanted) {
+    // A proof dated ahead comes from a clock that is wrong, here or there: how old it is cannot be told.
+    let is_ahead = moment.now.plus(CLOCK_SPREAD) < proved_at;
+    if ages && (is_ahead || moment.now.since(proved_at) > moment.decision.freshness(wanted)) {
         return Standing::FactorWanted;
     }
     Standing::Good

@@ -51,6 +51,7 @@ pub(crate) fn may_skip(
     match (claims.body, moment.decision.obligation()) {
         (EnrollMode::First, Obligation::Optional { .. }) => Ok(Proof {
             first: claims.first.clone(),
+            trusts_first: false,
             second: None,
             purpose: claims.purpose,
             epoch: claims.epoch,
@@ -140,6 +141,7 @@ pub(crate) fn activate(
     record.redraw_epoch(&mut moment.draw)?;
     let proof = Proof {
         first: claims.first,
+        trusts_first: false,
         second: Some(SecondFactor { method: Method::App, at: now }),
         purpose: claims.purpose,
         epoch: Some(record.epoch),

@@ -13,7 +13,7 @@ use mfa_core::throttle::ThrottleSettings;
 use mfa_core::time::UnixSeconds;
 use mfa_policy::Decision;
 
-pub(crate) use begin::{Begun, begin, challenge_status};
+pub(crate) use begin::{Begun, begin, challenge_status, is_trusted};
 pub use check::Standing;
 pub(crate) use check::check;
 pub(crate) use enroll::{activate, confirm, may_enroll, may_skip, pending_app};

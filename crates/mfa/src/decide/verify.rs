@@ -52,6 +52,7 @@ pub(crate) fn verify(
             throttle.succeed();
             let proof = Proof {
                 first: claims.first.clone(),
+                trusts_first: false,
                 second: Some(SecondFactor { method: Method::App, at: now }),
                 purpose,
                 epoch: Some(record.epoch),

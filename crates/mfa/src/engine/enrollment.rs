@@ -210,8 +210,9 @@ impl Mfa {
         let now = inner.now()?;
         let policy = inner.policy();
         let decision = policy.decide(ctx.subject().attributes(), now);
+        let epoch = Claims::open(ticket, &inner.sealer, ctx, now)?.epoch;
         let proof = inner
-            .transact(ctx, inner.moment(ctx, &decision, now), |record, moment| {
+            .transact(ctx, epoch, inner.moment(ctx, &decision, now), |record, moment| {
                 // Opened anew for each try: the key moves into the record.
                 let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
                 Ok(decide::activate(record, claims, moment)?)
@@ -233,7 +234,7 @@ impl Inner {
     ) -> Result<T, Error> {
         let policy = self.policy();
         let decision = policy.decide(ctx.subject().attributes(), now);
-        let record = self.load(ctx, now).await?.record;
+        let record = self.load(ctx, claims.epoch, now).await?.record;
         let mut moment = self.moment(ctx, &decision, now);
         decide::may_enroll(record.as_ref(), claims, mode, &moment)?;
         step(&mut moment)

@@ -6,6 +6,7 @@ mod sign_in;
 mod transact;
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use mfa_core::throttle::ThrottleSettings;
 use mfa_core::time::UnixSeconds;
@@ -21,7 +22,7 @@ use crate::decide::Moment;
 use crate::error::Error;
 use crate::keyring::Sealer;
 use crate::random::{Draw, RandomSource};
-use crate::refusals::Refusals;
+use crate::refusals::{Incidents, Refusals};
 
 /// Multi-factor authentication for a service: cheap to clone, made by [`Mfa::builder`].
 ///
@@ -41,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) lifetimes: Lifetimes,
     pub(crate) recovery_throttle: ThrottleSettings,
     pub(crate) refusals: Refusals,
+    pub(crate) incidents: Incidents,
 }
 
 impl Inner {
@@ -70,14 +72,18 @@ impl Inner {
     }
 }
 
-/// What the strictest rule says of throttling. A rule weaker than the floor is not followed here: the floor holds.
+/// What the strictest rule says of throttling, field by field. Where it is weaker than the floor, the floor holds.
 fn throttle_settings(decision: &Decision<'_>) -> ThrottleSettings {
     let (wanted, floor) = (decision.throttle(), ThrottleSettings::DEFAULT);
-    let cap = u8::try_from(wanted.cap()).unwrap_or(ThrottleSettings::HARD_CAP);
-    let failures = u8::try_from(wanted.failures()).unwrap_or(floor.failures_per_window());
+    let cap = u8::try_from(wanted.cap()).map_or(ThrottleSettings::HARD_CAP, |cap| cap.max(1));
+    let failures = u8::try_from(wanted.failures()).unwrap_or(u8::MAX).clamp(1, floor.failures_per_window());
+    let window = wanted.window().clamp(floor.window(), LONGEST_WINDOW);
     let capped = floor.with_cap(cap).unwrap_or(floor);
-    capped.with_window(wanted.window(), failures).unwrap_or(capped)
+    capped.with_window(window, failures).unwrap_or(capped)
 }
+
+/// The longest window that failures are kept for.
+const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl std::fmt::Debug for Mfa {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

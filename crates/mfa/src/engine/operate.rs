@@ -47,6 +47,9 @@ impl Inner {
     /// Tells of a record that is gone or does not open. The call fails anyway; if even the event cannot be stored,
     /// there is nobody left to tell.
     pub(super) async fn incident(&self, ctx: &Context, kind: EventKind, now: UnixSeconds) {
+        if !self.incidents.is_news(ctx.key(), now) {
+            return;
+        }
         let told = self.system_event(Event::of(ctx, kind, now).about(ctx), now).await;
         drop(told);
     }

@@ -7,8 +7,7 @@ use super::{Inner, Mfa};
 use crate::assertion::{Assertion, Proof};
 use crate::context::{Context, FirstFactor};
 use crate::decide::{self, Begun, Standing};
-use crate::error::{Error, Rejection, Unavailable};
-use crate::record::Record;
+use crate::error::{Error, Rejection};
 use crate::ticket::{Claim, Claims, EnrollMode, Ticket, kind};
 
 /// What comes after a right first factor.
@@ -82,14 +81,14 @@ impl Mfa {
     /// Begins a sign-in: the first factor was right, what comes next? Reads the record and changes nothing.
     ///
     /// # Errors
-    /// [`Unavailable`] when the record cannot be told, or is missing though the host
+    /// [`Unavailable`](crate::Unavailable) when the record cannot be told, or is missing though the host
     /// [knows the subject as enrolled](Context::known_enrolled).
     pub async fn begin(&self, ctx: &Context, first: FirstFactor) -> Result<Next, Error> {
         let (inner, now) = (&*self.inner, self.inner.now()?);
         let policy = inner.policy();
         let decision = policy.decide(ctx.subject().attributes(), now);
         let moment = inner.moment(ctx, &decision, now);
-        let record = inner.load(ctx, now).await?.record;
+        let record = inner.load(ctx, None, now).await?.record;
         let begun = decide::begin(record.as_ref(), &first, &moment);
         let epoch = record.as_ref().map(|record| record.epoch);
         let menu = |required_from| -> Result<Menu, Error> {
@@ -104,7 +103,9 @@ impl Mfa {
         };
         Ok(match begun {
             Begun::Proved => {
-                let proof = Proof { first, second: None, purpose: Purpose::Session, epoch, at: now };
+                let trusts_first = decide::is_trusted(&first, &moment);
+                let purpose = Purpose::Session;
+                let proof = Proof { first, trusts_first, second: None, purpose, epoch, at: now };
                 Next::Proved(inner.assertion(ctx, proof)?)
             }
             Begun::Offer { required_from } => Next::Offer(menu(required_from)?),
@@ -124,7 +125,7 @@ impl Mfa {
         let policy = inner.policy();
         let decision = policy.decide(ctx.subject().attributes(), now);
         let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
-        let record = inner.load(ctx, now).await?.record;
+        let record = inner.load(ctx, claims.epoch, now).await?.record;
         let proof = decide::may_skip(record.as_ref(), &claims, &inner.moment(ctx, &decision, now))?;
         inner.assertion(ctx, proof)
     }
@@ -132,7 +133,7 @@ impl Mfa {
     /// Looks at a challenge, for a page that is about to show it. Changes and counts nothing.
     ///
     /// # Errors
-    /// [`Rejection::Expired`] when the ticket is over, [`Unavailable`] when the record cannot be told.
+    /// [`Rejection::Expired`] when the ticket is over, [`Unavailable`](crate::Unavailable) when the record cannot be told.
     pub async fn challenge_status(
         &self,
         ctx: &Context,
@@ -142,7 +143,7 @@ impl Mfa {
         let policy = inner.policy();
         let decision = policy.decide(ctx.subject().attributes(), now);
         let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
-        let record = must_exist(inner.load(ctx, now).await?.record, &claims)?;
+        let record = inner.load(ctx, claims.epoch, now).await?.record.ok_or(Rejection::Expired)?;
         let (methods, throttled_until) =
             decide::challenge_status(&record, &claims, &inner.moment(ctx, &decision, now))?;
         Ok(ChallengeStatus { methods, throttled_until, expires_at: claims.expires_at })
@@ -152,7 +153,7 @@ impl Mfa {
     ///
     /// # Errors
     /// [`Rejection`]: `WrongCode`, `AlreadyUsed`, `Malformed` (no attempt spent), `Throttled` (no attempt spent),
-    /// `Expired`, `NotAllowed`. [`Unavailable`] when the outcome could not be made durable: not signed in.
+    /// `Expired`, `NotAllowed`. [`Unavailable`](crate::Unavailable) when the outcome could not be made durable: not signed in.
     pub async fn verify(
         &self,
         ctx: &Context,
@@ -165,8 +166,8 @@ impl Mfa {
         let decision = policy.decide(ctx.subject().attributes(), now);
         let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
         let proof = inner
-            .transact(ctx, inner.moment(ctx, &decision, now), |record, moment| {
-                let record = must_exist(record, &claims)?;
+            .transact(ctx, claims.epoch, inner.moment(ctx, &decision, now), |record, moment| {
+                let record = record.ok_or(Rejection::Expired)?;
                 Ok(decide::verify(record, &claims, code, moment)?)
             })
             .await?;
@@ -188,8 +189,8 @@ impl Mfa {
         let decision = policy.decide(ctx.subject().attributes(), now);
         let opened = Claims::open(ticket, &inner.sealer, ctx, now)?;
         let epoch = inner
-            .transact(ctx, inner.moment(ctx, &decision, now), |record, moment| {
-                let record = must_exist(record, &opened)?;
+            .transact(ctx, opened.epoch, inner.moment(ctx, &decision, now), |record, moment| {
+                let record = record.ok_or(Rejection::Expired)?;
                 Ok(decide::recover(record, &opened, recovery_code, moment)?)
             })
             .await?;
@@ -210,7 +211,7 @@ impl Mfa {
     /// an ordinary page may keep an answer for a minute.
     ///
     /// # Errors
-    /// [`Unavailable`] when the record cannot be told: refuse the request.
+    /// [`Unavailable`](crate::Unavailable) when the record cannot be told: refuse the request.
     pub async fn check(
         &self,
         ctx: &Context,
@@ -220,10 +221,7 @@ impl Mfa {
         let (inner, now) = (&*self.inner, self.inner.now()?);
         let policy = inner.policy();
         let decision = policy.decide(ctx.subject().attributes(), now);
-        let record = inner.load(ctx, now).await?.record;
-        if record.is_none() && assertion.epoch().is_some() {
-            return Err(Unavailable::RecordMissing.into());
-        }
+        let record = inner.load(ctx, assertion.epoch(), now).await?.record;
         Ok(decide::check(record.as_ref(), assertion, purpose, &inner.moment(ctx, &decision, now)))
     }
 }
@@ -246,13 +244,4 @@ fn claims<K: Claim>(
     lifetime: std::time::Duration,
 ) -> Claims<K> {
     Claims { issued_at: now, expires_at: now.plus(lifetime), epoch, first, purpose: Purpose::Session, body }
-}
-
-/// A ticket that was made beside a record cannot be answered without one.
-fn must_exist<K: Claim>(record: Option<Record>, claims: &Claims<K>) -> Result<Record, Error> {
-    match (record, claims.epoch) {
-        (Some(record), _) => Ok(record),
-        (None, Some(_)) => Err(Unavailable::RecordMissing.into()),
-        (None, None) => Err(Rejection::Expired.into()),
-    }
 }

@@ -1,6 +1,6 @@
 //! The one loop through which every change goes.
 
-use mfa_core::id::OperationId;
+use mfa_core::id::{Epoch, OperationId};
 use mfa_core::time::UnixSeconds;
 use mfa_storage::CommitOutcome;
 
@@ -16,12 +16,18 @@ use crate::record::{LoadedRecord, OperationMark, Record, Stored};
 const ATTEMPTS: u8 = 16;
 
 impl Inner {
-    /// Reads the subject's record. A record that an enrolled subject must have and that is gone, or one that does
-    /// not open, is an error with an event, and never "not enrolled" (INV-13).
-    pub(crate) async fn load(&self, ctx: &Context, now: UnixSeconds) -> Result<LoadedRecord, Error> {
+    /// Reads the subject's record. One that must be there and is gone, or one that does not open, is an error with an
+    /// event, and never "not enrolled" (INV-13). It must be there if the host remembers the subject as enrolled, or if
+    /// `epoch` does: a ticket or an assertion that was made beside a record.
+    pub(crate) async fn load(
+        &self,
+        ctx: &Context,
+        epoch: Option<Epoch>,
+        now: UnixSeconds,
+    ) -> Result<LoadedRecord, Error> {
         let snapshot = self.storage.load(ctx.key()).await?;
         match Stored::open(&self.sealer, ctx.key(), snapshot) {
-            Ok(LoadedRecord { record: None, .. }) if ctx.is_known_enrolled() => {
+            Ok(LoadedRecord { record: None, .. }) if ctx.is_known_enrolled() || epoch.is_some() => {
                 self.incident(ctx, EventKind::RecordMissing, now).await;
                 Err(Unavailable::RecordMissing.into())
             }
@@ -41,13 +47,14 @@ impl Inner {
     pub(crate) async fn transact<T>(
         &self,
         ctx: &Context,
+        epoch: Option<Epoch>,
         mut moment: Moment<'_>,
         mut decide: impl FnMut(Option<Record>, &mut Moment<'_>) -> Result<Verdict<T>, Error>,
     ) -> Result<T, Error> {
         let id = OperationId::draw(&mut Draw(&*self.random))?;
         let mut outcomes = Outcomes::default();
         for attempt in 0..ATTEMPTS {
-            let loaded = self.load(ctx, moment.now).await?;
+            let loaded = self.load(ctx, epoch, moment.now).await?;
             if let Some(lost) = outcomes.lost {
                 match loaded.record.as_ref().and_then(|record| record.attempt_of(&id)) {
                     Some(applied) => return outcomes.take(applied),

@@ -9,7 +9,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::{Keyring, KeyringError};
-use crate::random::{RandomError, SystemRandom};
+use crate::random::{RandomError, RandomSource, SystemRandom};
 use crate::setup::canary_key;
 
 /// Why a key file could not be used or made.
@@ -54,8 +54,10 @@ impl Keyring {
     /// [`KeyFileError::Io`], also when the file exists.
     pub fn create(&self, path: impl AsRef<Path>) -> Result<(), KeyFileError> {
         let path = path.as_ref();
+        let mut suffix = [0; 8];
+        SystemRandom.fill(&mut suffix)?;
         let mut beside = path.as_os_str().to_owned();
-        beside.push(format!(".new-{}", std::process::id()));
+        beside.push(format!(".new-{:016x}", u64::from_be_bytes(suffix)));
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -64,8 +66,14 @@ impl Keyring {
         let written = file.write_all(self.to_text().as_bytes()).and_then(|()| file.sync_all());
         // A hard link appears whole or not at all, and never over an existing file.
         let linked = written.and_then(|()| std::fs::hard_link(&beside, path));
-        std::fs::remove_file(&beside)?;
-        Ok(linked?)
+        // What is left beside it is harmless: nobody reads it, and no name comes twice.
+        std::fs::remove_file(&beside).ok();
+        linked?;
+        // The name must be as durable as what will soon be sealed under it.
+        #[cfg(unix)]
+        File::open(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
+            .sync_all()?;
+        Ok(())
     }
 
     /// Reads the ring at `path`, or makes one there if there is none **and `storage` is empty**. A lost keyring is

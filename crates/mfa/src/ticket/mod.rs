@@ -21,7 +21,7 @@ pub(crate) use body::{
 use crate::codec::{
     Get, GetResult, Put, PutResult, get_array, get_fields, get_option, get_time, put_into, required,
 };
-use crate::context::{Context, FirstFactor};
+use crate::context::{CLOCK_SPREAD, Context, FirstFactor};
 use crate::error::{Error, Rejection};
 use crate::keyring::{Aad, SealBuffer, SealUse, Sealer};
 use crate::random::RandomSource;
@@ -71,8 +71,6 @@ impl<K: Kind> fmt::Debug for Ticket<K> {
     }
 }
 
-/// How far apart the clocks of two nodes may be before their tickets are refused.
-const CLOCK_SPREAD: std::time::Duration = std::time::Duration::from_secs(120);
 /// Longer than any ticket we make; refused before it is decoded.
 const LONGEST: usize = 4096;
 
