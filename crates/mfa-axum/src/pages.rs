@@ -1,5 +1,6 @@
 //! The pages as a whole: put together by a builder, mounted as a router, begun after the first factor.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use thiserror::Error;
 
 use crate::answer;
 use crate::flow::Flow;
-use crate::host::{DynHost, Host, Renew, Visitor};
+use crate::host::{DynHost, Host, HostError, Renew, Visitor};
 use crate::language::accepted_languages;
 use crate::layout::Layout;
 use crate::paths::Paths;
@@ -52,7 +53,11 @@ pub(crate) struct Inner {
     pub(crate) paths: Paths,
     pub(crate) stylesheets: Vec<String>,
     pub(crate) brand: String,
+    report: Report,
 }
+
+/// Hears of the causes that visitors are never shown.
+type Report = Box<dyn Fn(&(dyn StdError + 'static)) + Send + Sync>;
 
 impl Pages {
     /// Begins to put the pages together.
@@ -65,7 +70,22 @@ impl Pages {
             templates: Box::new(DefaultTemplates),
             stylesheets: Vec::new(),
             brand: String::new(),
+            report: Box::new(|_| {}),
         }
+    }
+
+    /// What an error of the library is answered with. The operator hears the cause of one that only they can mend.
+    pub(crate) fn told(&self, error: &mfa::Error) -> Refusal {
+        if let mfa::Error::Unavailable(cause) = error {
+            (self.inner.report)(cause);
+        }
+        Refusal::of(error)
+    }
+
+    /// What a failure of the host is answered with.
+    pub(crate) fn host_failed(&self, error: &HostError) -> Refusal {
+        (self.inner.report)(&**error);
+        Refusal::Unavailable { is_transient: true }
     }
 
     /// The routes of the pages, to [`merge`](Router::merge) (not nest) into the host's router.
@@ -100,7 +120,7 @@ impl Pages {
             // The page of the challenge tells until when.
             Ok(Next::Throttled { recover, .. }) => Flow::Challenge(recover),
             Ok(Next::RecoverOnly(ticket)) => Flow::RecoverOnly(ticket),
-            Err(error) => return self.refuse_visitor(visitor, Refusal::of(&error), false),
+            Err(error) => return self.refuse_visitor(visitor, self.told(&error), false),
         };
         self.go(visitor, &flow, renew).await
     }
@@ -109,7 +129,7 @@ impl Pages {
     pub(crate) async fn go(&self, visitor: &Visitor, flow: &Flow, renew: Renew) -> Response {
         match self.inner.host.keep(visitor, flow, renew).await {
             Ok(headers) => answer::with_headers(answer::see_other(self.inner.paths.of_flow(flow)), headers),
-            Err(_) => self.refuse_visitor(visitor, Refusal::Unavailable { is_transient: true }, false),
+            Err(error) => self.refuse_visitor(visitor, self.host_failed(&error), false),
         }
     }
 
@@ -170,6 +190,7 @@ pub struct PagesBuilder {
     templates: Box<dyn Templates>,
     stylesheets: Vec<String>,
     brand: String,
+    report: Report,
 }
 
 impl PagesBuilder {
@@ -204,6 +225,16 @@ impl PagesBuilder {
         self
     }
 
+    /// Hears the cause of every 503: storage, keys, clock, randomness, the host's sessions. Visitors are shown none of it,
+    /// so without this it is lost. Nothing in it is secret; log it, and alert on it.
+    pub fn on_unavailable(
+        mut self,
+        report: impl Fn(&(dyn StdError + 'static)) + Send + Sync + 'static,
+    ) -> Self {
+        self.report = Box::new(report);
+        self
+    }
+
     /// Makes the pages.
     ///
     /// # Errors
@@ -230,6 +261,7 @@ impl PagesBuilder {
                 paths,
                 stylesheets,
                 brand: self.brand,
+                report: self.report,
             }),
         })
     }

@@ -86,7 +86,7 @@ impl From<FormError> for Refusal {
 /// Input that was refused and may be typed again on the same page, or the end of the page.
 pub(crate) enum Verdict {
     Again(StatusCode, String),
-    Over(Refusal),
+    Over,
 }
 
 impl Verdict {
@@ -104,7 +104,7 @@ impl Verdict {
             Error::Rejected(Rejection::Throttled { until }) => {
                 Self::Again(StatusCode::TOO_MANY_REQUESTS, texts.too_many(*until))
             }
-            other => Self::Over(Refusal::of(other)),
+            _ => Self::Over,
         }
     }
 }

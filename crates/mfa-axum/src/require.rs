@@ -74,9 +74,7 @@ impl Pages {
         let visitor = match self.inner.host.visitor(request).await {
             Ok(Some(visitor)) => visitor,
             Ok(None) => return Err(self.send_to_sign_in(request)),
-            Err(_) => {
-                return Err(self.refuse(&request.headers, Refusal::Unavailable { is_transient: true }));
-            }
+            Err(error) => return Err(self.refuse(&request.headers, self.host_failed(&error))),
         };
         let Flow::Proved(sealed) = &visitor.flow else {
             return Err(match (&visitor.flow, is_json) {
@@ -95,7 +93,7 @@ impl Pages {
             }
             Ok(Standing::FactorWanted) => Err(self.begin_with(&visitor, Renew::No).await),
             Ok(_) => Err(self.end(request, &visitor).await),
-            Err(error) => Err(self.refuse_visitor(&visitor, Refusal::of(&error), is_json)),
+            Err(error) => Err(self.refuse_visitor(&visitor, self.told(&error), is_json)),
         }
     }
 
@@ -103,7 +101,7 @@ impl Pages {
     async fn end(&self, request: &Parts, visitor: &Visitor) -> Response {
         match self.inner.host.keep(visitor, &Flow::None, Renew::No).await {
             Ok(headers) => answer::with_headers(self.send_to_sign_in(request), headers),
-            Err(_) => self.refuse(&request.headers, Refusal::Unavailable { is_transient: true }),
+            Err(error) => self.refuse(&request.headers, self.host_failed(&error)),
         }
     }
 

@@ -4,6 +4,7 @@
 mod common;
 
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use common::{Site, body, form_body, is_status};
 
@@ -204,7 +205,10 @@ async fn e11_a_megabyte_is_too_large_for_everybody() {
 
 #[tokio::test]
 async fn nothing_below_answers_503_and_signs_nobody_in() {
-    let site = Site::new();
+    let causes = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&causes);
+    let site =
+        Site::with(|pages| pages.on_unavailable(move |cause| heard.lock().unwrap().push(cause.to_string())));
     site.host.remember_as_enrolled("marcus@enforced.example");
     let mut browser = site.browser();
     let page = browser.post("/sign-in", &[("email", "marcus@enforced.example")]).await;
@@ -220,6 +224,12 @@ async fn nothing_below_answers_503_and_signs_nobody_in() {
         assert!(!page.body.contains("secret-cause"));
     }
     is_status(&browser.post("/mfa/app", &[("code", "123456")]).await, 503);
+
+    // What no visitor was shown, the operator has heard: once for each answer.
+    let causes = causes.lock().unwrap();
+    assert_eq!(causes.len(), 5, "{causes:?}");
+    assert_eq!(causes[0], "the record of an enrolled subject is missing");
+    assert!(causes[1..].iter().all(|cause| cause.contains("secret-cause")), "{causes:?}");
 }
 
 #[tokio::test]

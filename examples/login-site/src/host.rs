@@ -43,13 +43,16 @@ impl Host for SiteHost {
             self.store.keep_flow(&old, &flow.to_string())?;
             return Ok(headers);
         }
+        // Proved from a step that only the enrolled reach, or that enrolls: from now on a missing record is an error,
+        // even if the session was signed out meanwhile.
+        if matches!(flow, Flow::Proved(_)) && matches!(visitor.flow, Flow::Confirmed(_) | Flow::Challenge(_))
+        {
+            self.store.remember_enrolled(visitor.context.subject().id().as_str())?;
+        }
         let Some(session) = self.store.session(&old, SystemClock.now()?)? else { return Ok(headers) };
-        // Proved from a step that only the enrolled reach, or that enrolls: from now on a missing record is an error.
-        let enrolled = matches!(flow, Flow::Proved(_))
-            && matches!(visitor.flow, Flow::Confirmed(_) | Flow::Challenge(_));
         let id = random_token()?;
         let renewed = Session { flow: flow.to_string(), ..session };
-        if self.store.renew_session(&old, &hash_of(&id), &renewed, enrolled)? {
+        if self.store.renew_session(&old, &hash_of(&id), &renewed)? {
             headers.insert(SET_COOKIE, set_cookie(SESSION_COOKIE, &id)?);
         }
         Ok(headers)

@@ -52,7 +52,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     OpenOptions::new().append(true).create(true).open(&flags.outbox)?;
 
     let host = SiteHost { store, realm: Realm::new("login-site", "Construction Pay")? };
-    let pages = Pages::builder(mfa, host.clone()).brand("Construction Pay").build()?;
+    let pages =
+        Pages::builder(mfa, host.clone()).brand("Construction Pay").on_unavailable(complain).build()?;
     let site = Site { pages, host, password: Sha256::digest(password.as_bytes()).into() };
 
     let listener = TcpListener::bind(&flags.listen).await?;
@@ -94,6 +95,17 @@ fn announce(address: SocketAddr, password: &str) -> std::io::Result<()> {
         writeln!(out, "{:<28} {}", account.email, account.about)?;
     }
     out.flush()
+}
+
+/// Tells the operator what a visitor was not shown.
+fn complain(error: &(dyn Error + 'static)) {
+    let mut line = format!("unavailable: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    eprintln!("{line}");
 }
 
 /// Ends with Ctrl-C or, on Unix, a polite kill. Requests in flight are cut off, which loses nothing: every change is

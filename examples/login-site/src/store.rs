@@ -101,6 +101,15 @@ impl Store {
         Ok(row.is_some())
     }
 
+    /// Remembers a person as enrolled, for good: a record that was reset is still a record.
+    ///
+    /// A host whose users live in another database than MFA's records does better: somebody who can write this file can
+    /// delete both the record and the memory of it.
+    pub(crate) fn remember_enrolled(&self, email: &str) -> rusqlite::Result<()> {
+        self.with(|db| db.execute("INSERT OR IGNORE INTO site_enrolled (email) VALUES (?1)", [email]))
+            .map(|_| ())
+    }
+
     /// Begins a session.
     pub(crate) fn begin_session(&self, id: &SessionHash, session: &Session) -> rusqlite::Result<()> {
         self.with(|db| {
@@ -128,21 +137,16 @@ impl Store {
             .map(|changed| changed == 1)
     }
 
-    /// Lets a session go on under a new id, with the old one dead, in one transaction. `enrolled` is remembered with
-    /// it. Answers false when the old session is gone already.
+    /// Lets a session go on under a new id, with the old one dead, in one transaction. Answers false when the old
+    /// session is gone already.
     pub(crate) fn renew_session(
         &self,
         old: &SessionHash,
         new: &SessionHash,
         session: &Session,
-        enrolled: bool,
     ) -> rusqlite::Result<bool> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction()?;
-        if enrolled {
-            transaction
-                .execute("INSERT OR IGNORE INTO site_enrolled (email) VALUES (?1)", [&session.email])?;
-        }
         let lives = transaction.execute("DELETE FROM site_sessions WHERE id = ?1", [old])? == 1;
         if lives {
             insert(&transaction, new, session)?;
@@ -198,7 +202,6 @@ impl Session {
     }
 }
 
-/// `site_enrolled` only ever grows: a person whose record was reset still has one.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS site_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS site_organizations (
@@ -236,13 +239,14 @@ mod tests {
     fn a_renewed_session_lives_under_its_new_id_only() {
         let (store, now) = (Store::open(None).unwrap(), UnixSeconds::new(1_800_000_000));
         store.begin_session(&[1; 32], &session("a")).unwrap();
-        assert!(store.renew_session(&[1; 32], &[2; 32], &session("b"), true).unwrap());
+        assert!(store.renew_session(&[1; 32], &[2; 32], &session("b")).unwrap());
         assert_eq!(store.session(&[1; 32], now).unwrap(), None);
         assert_eq!(store.session(&[2; 32], now).unwrap(), Some(session("b")));
+        store.remember_enrolled("ada@enforced.example").unwrap();
         assert!(store.is_enrolled("ada@enforced.example").unwrap());
         // Signed out in between: nothing comes back to life.
         store.end_session(&[2; 32]).unwrap();
-        assert!(!store.renew_session(&[2; 32], &[3; 32], &session("c"), false).unwrap());
+        assert!(!store.renew_session(&[2; 32], &[3; 32], &session("c")).unwrap());
         assert_eq!(store.session(&[3; 32], now).unwrap(), None);
     }
 

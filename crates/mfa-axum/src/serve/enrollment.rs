@@ -26,7 +26,7 @@ pub(super) async fn show_required(visit: &Visit<'_>) -> Response {
     let (mfa, visitor) = (visit.mfa(), &visit.visitor);
     let (is_offer, required_from) =
         match (offered, mfa.begin(&visitor.context, visitor.first_factor.clone()).await) {
-            (_, Err(error)) => return visit.over(Refusal::of(&error), ticket).await,
+            (_, Err(error)) => return visit.over(visit.pages.told(&error), ticket).await,
             (Some(_), Ok(Next::Offer(menu))) => (true, menu.required_from),
             (_, Ok(Next::Enroll(_))) | (None, Ok(_)) => (false, None),
             (Some(required_from), Ok(_)) => (true, required_from),
@@ -71,7 +71,7 @@ pub(super) async fn skip(visit: &Visit<'_>, form: &Form) -> Response {
             visit.go(Flow::Offer(ticket, None), Flow::proved(&assertion), Renew::NewSessionId).await
         }
         Err(Error::Rejected(Rejection::NotAllowed)) => no_longer_an_offer(visit, &ticket).await,
-        Err(error) => visit.over(Refusal::of(&error), &ticket).await,
+        Err(error) => visit.over(visit.pages.told(&error), &ticket).await,
     }
 }
 
@@ -85,7 +85,7 @@ async fn no_longer_an_offer(visit: &Visit<'_>, ticket: &Ticket<kind::Enroll>) ->
             let flow = Flow::Enroll(ticket.clone());
             match visit.pages.inner.host.keep(&visit.visitor, &flow, Renew::No).await {
                 Ok(headers) => headers,
-                Err(_) => return visit.refuse(Refusal::Unavailable { is_transient: true }),
+                Err(error) => return visit.refuse(visit.pages.host_failed(&error)),
             }
         }
         _ => return visit.refuse(Refusal::Forbidden),
@@ -118,7 +118,7 @@ pub(super) async fn choose(visit: &Visit<'_>, form: &Form) -> Response {
     match form.get("method") {
         Some("app") => match visit.mfa().enroll_app(&visit.visitor.context, &ticket).await {
             Ok(pending) => visit.go(Flow::Enroll(ticket), Flow::Pending(pending.ticket), Renew::No).await,
-            Err(error) => visit.over(Refusal::of(&error), &ticket).await,
+            Err(error) => visit.over(visit.pages.told(&error), &ticket).await,
         },
         choice => {
             if let Err(answer) = still_good(visit, &ticket).await {
@@ -139,7 +139,7 @@ pub(super) async fn choose(visit: &Visit<'_>, form: &Form) -> Response {
 pub(super) async fn show_app(visit: &Visit<'_>, ticket: &Ticket<kind::Pending>) -> Response {
     match visit.mfa().pending(&visit.visitor.context, ticket).await {
         Ok(pending) => app(visit, &pending, &Said::nothing()),
-        Err(error) => visit.over(Refusal::of(&error), ticket).await,
+        Err(error) => visit.over(visit.pages.told(&error), ticket).await,
     }
 }
 
@@ -178,14 +178,14 @@ pub(super) async fn confirm(visit: &Visit<'_>, form: &Form) -> Response {
     };
     match mfa.pending(context, &ticket).await {
         Ok(pending) => app(visit, &pending, &said),
-        Err(error) => visit.over(Refusal::of(&error), &ticket).await,
+        Err(error) => visit.over(visit.pages.told(&error), &ticket).await,
     }
 }
 
 pub(super) async fn show_save(visit: &Visit<'_>, ticket: &Ticket<kind::Confirmed>) -> Response {
     match visit.mfa().confirmed(&visit.visitor.context, ticket).await {
         Ok(confirmed) => save(visit, &confirmed, false, &Said::nothing()),
-        Err(error) => visit.over(Refusal::of(&error), ticket).await,
+        Err(error) => visit.over(visit.pages.told(&error), ticket).await,
     }
 }
 
@@ -213,7 +213,7 @@ pub(super) async fn activate(visit: &Visit<'_>, form: &Form) -> Response {
             Ok(assertion) => {
                 visit.go(Flow::Confirmed(ticket), Flow::proved(&assertion), Renew::NewSessionId).await
             }
-            Err(error) => visit.over(Refusal::of(&error), &ticket).await,
+            Err(error) => visit.over(visit.pages.told(&error), &ticket).await,
         };
     }
     match confirmed(visit, form).await {
@@ -248,7 +248,7 @@ async fn confirmed(visit: &Visit<'_>, form: &Form) -> Result<ConfirmedEnrollment
     let ticket = visit.ticket::<kind::Confirmed>(form)?;
     match visit.mfa().confirmed(&visit.visitor.context, &ticket).await {
         Ok(confirmed) => Ok(confirmed),
-        Err(error) => Err(visit.over(Refusal::of(&error), &ticket).await),
+        Err(error) => Err(visit.over(visit.pages.told(&error), &ticket).await),
     }
 }
 
@@ -260,6 +260,6 @@ fn is_ticked(form: &Form) -> bool {
 async fn still_good(visit: &Visit<'_>, ticket: &Ticket<kind::Enroll>) -> Result<(), Response> {
     match visit.mfa().menu(&visit.visitor.context, ticket).await {
         Ok(_) => Ok(()),
-        Err(error) => Err(visit.over(Refusal::of(&error), ticket).await),
+        Err(error) => Err(visit.over(visit.pages.told(&error), ticket).await),
     }
 }

@@ -38,7 +38,7 @@ pub(crate) async fn serve(pages: &Pages, request: Request) -> Response {
     let visitor = match pages.inner.host.visitor(&parts).await {
         Ok(Some(visitor)) => visitor,
         Ok(None) => return pages.send_to_sign_in(&parts),
-        Err(_) => return pages.refuse(&parts.headers, Refusal::Unavailable { is_transient: true }),
+        Err(error) => return pages.refuse(&parts.headers, pages.host_failed(&error)),
     };
     let visit = Visit::new(pages, visitor, &parts);
     match form {

@@ -8,7 +8,6 @@ use super::visit::{Said, Visit};
 use crate::flow::Flow;
 use crate::form::Form;
 use crate::host::Renew;
-use crate::refusal::Refusal;
 use crate::templates::{ChallengePage, RecoverPage};
 
 pub(super) async fn show_challenge(visit: &Visit<'_>, ticket: &Ticket<kind::Challenge>) -> Response {
@@ -18,7 +17,7 @@ pub(super) async fn show_challenge(visit: &Visit<'_>, ticket: &Ticket<kind::Chal
             challenge(visit, ticket, &Said { status: StatusCode::TOO_MANY_REQUESTS, alert })
         }
         Ok(_) => challenge(visit, ticket, &Said::nothing()),
-        Err(error) => visit.over(Refusal::of(&error), ticket).await,
+        Err(error) => visit.over(visit.pages.told(&error), ticket).await,
     }
 }
 
@@ -49,7 +48,7 @@ pub(super) async fn verify(visit: &Visit<'_>, form: &Form) -> Response {
 pub(super) async fn show_recover(visit: &Visit<'_>, ticket: &Ticket<kind::Challenge>) -> Response {
     match visit.mfa().challenge_status(&visit.visitor.context, ticket).await {
         Ok(_) => recovery(visit, ticket, &Said::nothing()),
-        Err(error) => visit.over(Refusal::of(&error), ticket).await,
+        Err(error) => visit.over(visit.pages.told(&error), ticket).await,
     }
 }
 

@@ -104,7 +104,7 @@ impl<'a> Visit<'a> {
             Refusal::Expired | Refusal::Forbidden if self.stands_at(ticket.as_str()) => {
                 match self.pages.inner.host.keep(&self.visitor, &Flow::None, Renew::No).await {
                     Ok(headers) => headers,
-                    Err(_) => return self.refuse(Refusal::Unavailable { is_transient: true }),
+                    Err(error) => return self.refuse(self.pages.host_failed(&error)),
                 }
             }
             _ => HeaderMap::new(),
@@ -121,7 +121,7 @@ impl<'a> Visit<'a> {
     ) -> Result<Said, Response> {
         match Verdict::of(error, self.texts, malformed) {
             Verdict::Again(status, sentence) => Ok(Said { status, alert: Some(sentence) }),
-            Verdict::Over(refusal) => Err(self.over(refusal, ticket).await),
+            Verdict::Over => Err(self.over(self.pages.told(error), ticket).await),
         }
     }
 
