@@ -286,14 +286,15 @@ proptest! {
 
     /// INV-10: no error repeats what was typed or read.
     #[test]
-    fn inv_10_errors_hold_nothing_of_their_input(secret in "[A-Z2-7]{26,52}", fault in "[!*]") {
+    fn inv_10_errors_hold_nothing_of_their_input(secret in "[A-Z2-7]{26,52}") {
+        let fault = "!"; // in no alphabet; `*`, say, can be the check symbol of a recovery code
         let uri = format!("otpauth://totp/Issuer:account?secret={secret}{fault}&issuer=Issuer");
         let refusals = [
             shown(OtpAuthImport::parse(&uri, KeyFloor::Standard)),
             shown(SharedKey::import_short(secret.repeat(3).as_bytes())),
-            shown(mfa_core::base32::decode(&(secret.clone() + &fault))),
+            shown(mfa_core::base32::decode(&(secret.clone() + fault))),
             shown(Code::parse(&secret, Digits::SIX)),
-            shown(RecoveryCode::parse(&(secret.clone() + &fault))),
+            shown(RecoveryCode::parse(&(secret.clone() + fault))),
         ];
         for refusal in refusals {
             prop_assert!(!refusal.contains(&secret[..8]), "{}", refusal);
