@@ -90,6 +90,8 @@ event_kinds! {
     NearlyDisabled = 14 "nearly_disabled",
     /// So many failures in 30 days that somebody must know the password.
     FirstFactorSuspect = 15 "first_factor_suspect",
+    /// The host changed the first factor. Sessions that others hold should end.
+    FirstFactorChanged = 16 "first_factor_changed",
     /// A recovery code was acknowledged; every older one is void.
     RecoveryCodeIssued = 20 "recovery_code_issued",
     /// A recovery code was right; recovery is open until a new authenticator is active.
@@ -119,6 +121,7 @@ impl EventKind {
                 | Self::AuthenticatorReplaced
                 | Self::AuthenticatorSuspended
                 | Self::AuthenticatorDisabled
+                | Self::FirstFactorChanged
         )
     }
 

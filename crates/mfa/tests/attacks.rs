@@ -508,6 +508,7 @@ mod skipping {
         e11_a_megabyte_is_refused_at_once;
         e12_a_row_copied_to_another_subject_does_not_open;
         t1_tickets_of_an_older_epoch_are_dead;
+        t1_a_new_password_ends_what_the_old_one_led_to;
         t2_a_strangers_guess_kills_no_enrollment;
         t3_a_vanished_record_is_an_error_and_an_event;
         a_ticket_expires;
@@ -695,6 +696,39 @@ mod skipping {
         block_on(world.mfa.recover(&ctx, &fresh, &ada.recovery_code)).unwrap();
         assert!(is(world.verify(&ctx, &old, &ada.app.code_at(world.now())), Rejection::Expired));
         assert!(is(block_on(world.mfa.recover(&ctx, &old, &ada.recovery_code)), Rejection::Expired));
+    }
+
+    fn t1_a_new_password_ends_what_the_old_one_led_to(world: World) {
+        // Somebody knew the password of two people: of one who is enrolled, and of one who is not.
+        let ada = world.enrolled("ada");
+        let (theirs, hers) = (world.visit("ada"), world.visit("ada"));
+        let stolen = world.challenge(&theirs);
+        let ticket = world.challenge(&hers);
+        let assertion = world.verify(&hers, &ticket, &ada.app.code_at(world.now())).unwrap();
+        let unenrolled = world.visit("abel");
+        let begun = world.enroll_ticket(&unenrolled);
+        let pending = block_on(world.mfa.enroll_app(&unenrolled, &begun)).unwrap();
+        let app = mfa::testing::TestAuthenticator::scan(&pending).unwrap();
+        let code = app.code_at(world.now());
+        let confirmed = block_on(world.mfa.confirm(&unenrolled, &pending.ticket, &code)).unwrap();
+
+        for account in ["ada", "abel"] {
+            block_on(world.mfa.first_factor_changed(&world.visit(account))).unwrap();
+        }
+        world.wait(30);
+        assert!(is(world.verify(&theirs, &stolen, &ada.app.code_at(world.now())), Rejection::Expired));
+        let standing = block_on(world.mfa.check(&hers, &assertion, mfa::policy::Purpose::Session)).unwrap();
+        assert_eq!(standing, mfa::Standing::Ended);
+        assert!(is(
+            block_on(world.mfa.activate(&unenrolled, &confirmed.ticket, mfa::Acknowledged)),
+            Rejection::Expired
+        ));
+        assert_eq!(world.count(EventKind::FirstFactorChanged), 2);
+        // With the new passwords everything is as it was: one is asked, the other is offered to enroll.
+        assert!(world.login(&ada, &ada.app.code_at(world.now())).is_ok());
+        let ctx = world.visit("abel");
+        let ticket = world.enroll_ticket(&ctx);
+        world.finish_enrollment(&ctx, &ticket);
     }
 
     fn t2_a_strangers_guess_kills_no_enrollment(world: World) {

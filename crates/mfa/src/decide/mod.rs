@@ -6,6 +6,7 @@
 mod begin;
 mod check;
 mod enroll;
+mod first_factor;
 mod recover;
 mod verify;
 
@@ -17,6 +18,7 @@ pub(crate) use begin::{Begun, begin, challenge_status, is_trusted};
 pub use check::Standing;
 pub(crate) use check::check;
 pub(crate) use enroll::{activate, confirm, may_enroll, may_skip, pending_app};
+pub(crate) use first_factor::first_factor_changed;
 pub(crate) use recover::recover;
 pub(crate) use verify::verify;
 
