@@ -1,5 +1,6 @@
 //! Beginning, and going on with, a recovery. What it grants is limited to replacing the authenticator.
 
+use mfa_core::id::Epoch;
 use mfa_core::recovery::RecoveryCode;
 
 use super::verify::{consequences, refusal};
@@ -13,13 +14,13 @@ use crate::ticket::{Claims, kind};
 /// Compares a typed recovery code with the live ones. A right one suspends what was lost and opens the recovery; it
 /// is spent only by the commit that activates the replacement, so closing the tab loses nothing.
 ///
-/// The outcome is the record as it then stands: its epoch is what the next ticket is bound to.
+/// The outcome is the epoch that then stands: the next ticket is bound to it.
 pub(crate) fn recover(
     mut record: Record,
     claims: &Claims<kind::Challenge>,
     typed: &str,
     moment: &mut Moment<'_>,
-) -> Result<Verdict<mfa_core::id::Epoch>, RandomError> {
+) -> Result<Verdict<Epoch>, RandomError> {
     let now = moment.now;
     if claims.epoch != Some(record.epoch) || !record.is_enrolled() {
         return Ok(Verdict::Refuse(Rejection::Expired));
