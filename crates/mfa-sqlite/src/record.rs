@@ -70,13 +70,14 @@ pub(crate) fn scan(
     let mut select = connection.prepare_cached(
         "SELECT tenant, subject, version, enrolled, methods, throttled_until, key_id, updated_at, sealed
          FROM mfa_record
-         WHERE (tenant, subject) > (?1, ?2) AND erased = 0
+         WHERE (tenant, subject) > (?1, ?2) AND erased = ?5
            AND (?3 IS NULL OR enrolled = ?3) AND (?4 IS NULL OR key_id <> ?4)
          ORDER BY tenant, subject",
     )?;
     // No name is empty, so the empty pair comes before every other.
     let (tenant, subject) = after.map_or(("", ""), names);
-    let mut rows = select.query(params![tenant, subject, filter.enrolled, filter.not_sealed_by])?;
+    let mut rows =
+        select.query(params![tenant, subject, filter.enrolled, filter.not_sealed_by, filter.tombstones])?;
     let mut found = Vec::new();
     while found.len() < limit {
         let Some(row) = rows.next()? else { break };
@@ -85,7 +86,7 @@ pub(crate) fn scan(
             SubjectKey::from_stored(text(tenant.as_str(), "tenant")?, text(subject.as_str(), "subject")?)
                 .map_err(|_| Fault::Unreadable { table: TABLE, column: "subject" })?;
         let snapshot = snapshot(row, 2)?;
-        if filter.admits(&key, &snapshot.summary) {
+        if filter.admits(&key, &snapshot.summary, filter.tombstones) {
             found.push((key, snapshot));
         }
     }

@@ -94,7 +94,7 @@ impl Storage for MemoryStorage {
             .state()
             .rows
             .range::<SubjectKey, _>((from, Bound::Unbounded))
-            .filter(|(key, row)| !row.erased && filter.admits(key, &row.snapshot.summary))
+            .filter(|(key, row)| filter.admits(key, &row.snapshot.summary, row.erased))
             .take(limit)
             .map(|(key, row)| (key.clone(), row.snapshot.clone()))
             .collect())

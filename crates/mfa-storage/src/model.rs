@@ -261,12 +261,15 @@ pub struct ScanFilter {
     pub enrolled: Option<bool>,
     /// Only records sealed by another ring key than this one.
     pub not_sealed_by: Option<u32>,
+    /// What is left of erased subjects, in place of what stands.
+    pub tombstones: bool,
 }
 
 impl ScanFilter {
-    /// Whether a record passes.
-    pub fn admits(&self, key: &SubjectKey, summary: &Summary) -> bool {
+    /// Whether a record, or a tombstone, passes.
+    pub fn admits(&self, key: &SubjectKey, summary: &Summary, is_tombstone: bool) -> bool {
         !key.is_system()
+            && self.tombstones == is_tombstone
             && self.enrolled.is_none_or(|wanted| wanted == summary.enrolled)
             && self.not_sealed_by.is_none_or(|id| id != summary.key_id)
     }

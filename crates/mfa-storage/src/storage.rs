@@ -75,7 +75,7 @@ pub trait Storage: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(Vec<StoredEvent>, Cursor), StorageError>> + Send;
 
     /// Up to `limit` records that `filter` admits, in the order of their keys, after `after`. Rows of the library's
-    /// own and erased ones are never listed. A record that stands throughout a whole scan is seen once.
+    /// own are never listed, and tombstones only where the filter asks for them alone. A record that stands throughout a whole scan is seen once.
     fn scan(
         &self,
         after: Option<&SubjectKey>,

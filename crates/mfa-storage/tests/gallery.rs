@@ -126,8 +126,10 @@ impl Storage for WrongStore {
         if self.fault != Fault::FiltersLate {
             return self.inner.scan(after, limit, filter).await;
         }
-        let mut page = self.inner.scan(after, limit, ScanFilter::default()).await?;
-        page.retain(|(key, snapshot)| filter.admits(key, &snapshot.summary));
+        let mut all = ScanFilter::default();
+        all.tombstones = filter.tombstones;
+        let mut page = self.inner.scan(after, limit, all).await?;
+        page.retain(|(key, snapshot)| filter.admits(key, &snapshot.summary, filter.tombstones));
         Ok(page)
     }
 

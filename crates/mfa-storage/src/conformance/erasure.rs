@@ -12,8 +12,11 @@ pub(super) async fn erase_leaves_a_tombstone<S: Stores>(stores: &S) -> Checked {
     let first = commit(&store, &subject, Expected::Absent, living.clone()).await?;
     let version = erase(&store, &subject, Expected::At(first), tombstone.clone()).await?;
     let wanted = Snapshot { version, sealed: tombstone.sealed.clone(), summary: tombstone.summary.clone() };
-    same("what loads after an erasure", &store.load(&subject).await?, &Some(wanted))?;
+    same("what loads after an erasure", &store.load(&subject).await?, &Some(wanted.clone()))?;
     same("what a scan lists", &store.scan(None, 10, ScanFilter::default()).await?, &Vec::new())?;
+    let tombstones = ScanFilter { tombstones: true, ..ScanFilter::default() };
+    let listed = vec![(subject.clone(), wanted.clone())];
+    same("what a scan for tombstones lists", &store.scan(None, 10, tombstones).await?, &listed)?;
     let events: Vec<_> = stored(&living, first).into_iter().chain(stored(&tombstone, version)).collect();
     same("the feed", &everything(&store).await?, &events)
 }

@@ -65,7 +65,7 @@ pub(super) async fn scan_lists_what_the_filter_admits<S: Stores>(stores: &S) -> 
     }
     for enrolled in [None, Some(true), Some(false)] {
         for not_sealed_by in [None, Some(0), Some(2), Some(77)] {
-            let filter = ScanFilter { enrolled, not_sealed_by };
+            let filter = ScanFilter { enrolled, not_sealed_by, ..ScanFilter::default() };
             let admitted = |number: &u32| {
                 enrolled.is_none_or(|enrolled| enrolled == (number.is_multiple_of(2)))
                     && not_sealed_by.is_none_or(|id| id != number % 3)
