@@ -195,6 +195,10 @@ random_id! {
     AuthenticatorId
 }
 random_id! {
+    /// Names one remembered device of a subject.
+    DeviceId
+}
+random_id! {
     /// Names one reservation of send budgets, so that giving it back twice gives back once.
     ReservationId
 }

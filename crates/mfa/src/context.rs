@@ -8,6 +8,7 @@ use mfa_core::id::{SessionBinding, SubjectId, SubjectKey, TenantId};
 use mfa_core::time::UnixSeconds;
 use mfa_policy::Attributes;
 
+use crate::device::DeviceToken;
 use crate::error::ConfigFault;
 
 /// The site a person signs in to: what their authenticator app will show, and which tenant their records belong to.
@@ -114,6 +115,7 @@ pub struct Context {
     subject: Subject,
     session: SessionBinding,
     source: Option<IpAddr>,
+    device: Option<DeviceToken>,
     known_enrolled: bool,
 }
 
@@ -121,13 +123,26 @@ impl Context {
     /// A call for `subject`, in the sign-in that `session` names, at `realm`.
     pub fn new(realm: Realm, subject: Subject, session: SessionBinding) -> Self {
         let key = SubjectKey::new(realm.tenant().clone(), subject.id().clone());
-        Self { key, realm, subject, session, source: None, known_enrolled: false }
+        Self { key, realm, subject, session, source: None, device: None, known_enrolled: false }
+    }
+
+    /// A call about `subject` that is no request of theirs: a reset by somebody else, a new password, an erasure. It
+    /// belongs to no session.
+    pub fn about(realm: Realm, subject: Subject) -> Self {
+        Self::new(realm, subject, SessionBinding::from_bytes([0; 16]))
     }
 
     /// Adds the address the request came from; events carry it.
     #[must_use]
     pub fn source(mut self, address: IpAddr) -> Self {
         self.source = Some(address);
+        self
+    }
+
+    /// Adds the token that this browser was given when it asked to be remembered.
+    #[must_use]
+    pub fn device(mut self, token: DeviceToken) -> Self {
+        self.device = Some(token);
         self
     }
 
@@ -160,6 +175,10 @@ impl Context {
 
     pub(crate) fn source_address(&self) -> Option<IpAddr> {
         self.source
+    }
+
+    pub(crate) fn device_token(&self) -> Option<&DeviceToken> {
+        self.device.as_ref()
     }
 
     pub(crate) fn is_known_enrolled(&self) -> bool {

@@ -45,6 +45,15 @@ pub enum Rejection {
     /// Policy does not allow this to this subject now.
     #[error("the policy does not allow this")]
     NotAllowed,
+    /// What was proved is too old, or too little, for this: ask for it with [`Mfa::challenge`](crate::Mfa::challenge).
+    #[error("fresh proof is wanted")]
+    FreshProofWanted,
+    /// The tenth wrong code for a transaction: every session of the subject is over, and only a sign-in begins another.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// This very transaction was redeemed before: look its payment up, and do not carry it out again.
+    #[error("the transaction was already redeemed")]
+    AlreadyRedeemed,
 }
 
 /// Why no answer can be given. Everything here fails closed.
@@ -75,6 +84,9 @@ pub enum Unavailable {
     /// The record was written by a newer version of this library.
     #[error("a stored record is of a newer format")]
     RecordTooNew,
+    /// The record is on its way to another subject: call [`Mfa::move_subject`](crate::Mfa::move_subject) again.
+    #[error("the record is being moved to another subject")]
+    RecordMoving,
     /// So many writers at once that this call never won; safe to try again.
     #[error("the record is busy")]
     Busy,
@@ -141,4 +153,7 @@ pub enum ConfigFault {
     /// A ticket lifetime is zero or longer than an hour.
     #[error("a ticket lifetime must be 1 second to 1 hour")]
     TicketLifetime,
+    /// Events would be thrown away within a day.
+    #[error("events must be kept for a day at least")]
+    EventRetention,
 }

@@ -7,7 +7,9 @@ use mfa_core::time::UnixSeconds;
 use mfa_policy::{Method, Purpose};
 use mfa_storage::{Cursor, EventBody, StoredEvent, Version};
 
-use crate::codec::{GetResult, Put, PutResult, get_fields, get_option, get_time, put_into, required};
+use crate::codec::{
+    GetResult, Put, PutResult, get_array, get_fields, get_option, get_time, put_into, required,
+};
 use crate::context::Context;
 
 /// One event, free of secrets.
@@ -28,6 +30,10 @@ pub struct Event {
     pub source: Option<IpAddr>,
     /// How many malformed or throttled attempts this process had refused for the subject since the event before.
     pub refused_before: u32,
+    /// The other record that took part: of whoever reset this subject, or of the subject that this one was moved to or from.
+    pub counterpart: Option<Pseudonym>,
+    /// The host's own name of what was done: the id of a transaction, the name of a policy.
+    pub reference: Option<Box<str>>,
     /// Which account, in clear as `tenant/subject`: only where its record cannot name it any more, for the operator to look at.
     pub account: Option<Box<str>>,
 }
@@ -74,10 +80,20 @@ event_kinds! {
     AuthenticatorActivated = 1 "authenticator_activated",
     /// An authenticator took the place of another. Sessions that others hold should end.
     AuthenticatorReplaced = 2 "authenticator_replaced",
+    /// An authenticator was removed by its owner.
+    AuthenticatorRemoved = 3 "authenticator_removed",
     /// An authenticator was suspended, because recovery began: it counts as lost.
     AuthenticatorSuspended = 4 "authenticator_suspended",
     /// An authenticator was disabled after too many failures in a row. Tell the owner.
     AuthenticatorDisabled = 5 "authenticator_disabled",
+    /// A device is remembered: its next sign-ins are not challenged.
+    DeviceRemembered = 6 "device_remembered",
+    /// No device is remembered any more.
+    DevicesForgotten = 7 "devices_forgotten",
+    /// Two codes in a row told how far off an app's clock is.
+    Resynchronised = 8 "resynchronised",
+    /// Two codes in a row were not of this app.
+    ResynchronisationFailed = 9 "resynchronisation_failed",
     /// A code was right.
     Verified = 10 "verified",
     /// A code was wrong or expired.
@@ -92,6 +108,12 @@ event_kinds! {
     FirstFactorSuspect = 15 "first_factor_suspect",
     /// The host changed the first factor. Sessions that others hold should end.
     FirstFactorChanged = 16 "first_factor_changed",
+    /// Ten wrong codes for transactions: every session of the subject is over.
+    SessionsEnded = 17 "sessions_ended",
+    /// A right first factor, and ten minutes later still no second one: somebody may know the password.
+    SignInUnfinished = 18 "sign_in_unfinished",
+    /// An operator ended the waits.
+    Unlocked = 19 "unlocked",
     /// A recovery code was acknowledged; every older one is void.
     RecoveryCodeIssued = 20 "recovery_code_issued",
     /// A recovery code was right; recovery is open until a new authenticator is active.
@@ -102,6 +124,22 @@ event_kinds! {
     RecoveryFailed = 23 "recovery_failed",
     /// A recovery ended with a new authenticator; its code is spent.
     RecoveryCompleted = 24 "recovery_completed",
+    /// A binding code was right: the subject may enroll after a reset.
+    BindingAccepted = 25 "binding_accepted",
+    /// A binding code was wrong.
+    BindingFailed = 26 "binding_failed",
+    /// A confirmed transaction was taken, once.
+    TransactionRedeemed = 30 "transaction_redeemed",
+    /// Somebody who may do so reset the subject, having checked who asked for it.
+    Reset = 31 "reset",
+    /// The subject was erased.
+    Erased = 32 "erased",
+    /// The subject's record is on its way to another subject.
+    MoveBegun = 33 "move_begun",
+    /// The other subject had authenticators of its own: nothing was moved.
+    MoveAbandoned = 34 "move_abandoned",
+    /// The record came from another subject.
+    MovedHere = 35 "moved_here",
     /// The library was set up over empty storage.
     StorageInitialized = 40 "storage_initialized",
     /// Another policy is in force.
@@ -110,6 +148,8 @@ event_kinds! {
     RecordMissing = 42 "record_missing",
     /// A record did not open: altered, or copied from another subject. Look at the database now.
     RecordUnreadable = 43 "record_unreadable",
+    /// Every record is sealed under the current key.
+    KeysRewrapped = 44 "keys_rewrapped",
 }
 
 impl EventKind {
@@ -119,9 +159,14 @@ impl EventKind {
             self,
             Self::AuthenticatorActivated
                 | Self::AuthenticatorReplaced
+                | Self::AuthenticatorRemoved
                 | Self::AuthenticatorSuspended
                 | Self::AuthenticatorDisabled
                 | Self::FirstFactorChanged
+                | Self::RecoveryCodeIssued
+                | Self::SessionsEnded
+                | Self::Reset
+                | Self::Erased
         )
     }
 
@@ -130,9 +175,14 @@ impl EventKind {
         self.ends_other_sessions()
             || matches!(
                 self,
-                Self::Throttled | Self::NearlyDisabled | Self::FirstFactorSuspect | Self::RecoveryCodeIssued
+                Self::Throttled
+                    | Self::NearlyDisabled
+                    | Self::FirstFactorSuspect
+                    | Self::SignInUnfinished
+                    | Self::RecoveryOpened
+                    | Self::RecoveryCompleted
+                    | Self::DeviceRemembered
             )
-            || matches!(self, Self::RecoveryOpened | Self::RecoveryCompleted)
     }
 }
 
@@ -197,6 +247,8 @@ impl Event {
             organization,
             source: ctx.source_address(),
             refused_before: 0,
+            counterpart: None,
+            reference: None,
             account: None,
         }
     }
@@ -211,12 +263,24 @@ impl Event {
             organization: None,
             source: None,
             refused_before: 0,
+            counterpart: None,
+            reference: None,
             account: None,
         }
     }
 
     pub(crate) fn with(mut self, method: impl Into<EventMethod>) -> Self {
         self.method = Some(method.into());
+        self
+    }
+
+    pub(crate) fn beside(mut self, counterpart: Option<Pseudonym>) -> Self {
+        self.counterpart = counterpart;
+        self
+    }
+
+    pub(crate) fn named(mut self, reference: &str) -> Self {
+        self.reference = Some(Box::from(reference));
         self
     }
 
@@ -245,6 +309,8 @@ impl Event {
             self.source.is_some(),
             self.refused_before != 0,
             self.account.is_some(),
+            self.counterpart.is_some(),
+            self.reference.is_some(),
         ];
         let count = present.iter().filter(|there| **there).count() as u64;
         e.map(count.saturating_add(2))?;
@@ -270,12 +336,19 @@ impl Event {
         if let Some(account) = &self.account {
             e.u8(7)?.str(account)?;
         }
+        if let Some(counterpart) = &self.counterpart {
+            e.u8(8)?.bytes(counterpart.as_bytes())?;
+        }
+        if let Some(reference) = &self.reference {
+            e.u8(9)?.str(reference)?;
+        }
         Ok(())
     }
 
     fn decode(payload: &[u8]) -> GetResult<Self> {
         let (mut kind, mut at, mut method, mut purpose) = (None, None, None, None);
         let (mut organization, mut source, mut refused_before, mut account) = (None, None, 0, None);
+        let (mut counterpart, mut reference) = (None, None);
         get_fields(&mut minicbor::Decoder::new(payload), |key, d| {
             match key {
                 0 => kind = Some(EventKind::from_id(d.u32()?)),
@@ -286,6 +359,8 @@ impl Event {
                 5 => source = address(d.bytes()?),
                 6 => refused_before = d.u32()?,
                 7 => account = Some(Box::from(d.str()?)),
+                8 => counterpart = Some(Pseudonym::from_bytes(get_array(d)?)),
+                9 => reference = Some(Box::from(d.str()?)),
                 _ => return Ok(false),
             }
             Ok(true)
@@ -298,6 +373,8 @@ impl Event {
             organization,
             source,
             refused_before,
+            counterpart,
+            reference,
             account,
         })
     }
@@ -350,6 +427,8 @@ mod tests {
             organization: Some("o".into()),
             source: Some(IpAddr::from([127, 0, 0, 1])),
             refused_before: 3,
+            counterpart: Some(Pseudonym::from_bytes([5; 16])),
+            reference: Some("pay-17".into()),
             account: Some("a".into()),
         };
         assert_eq!(Event::decode(&event.encode().payload).unwrap(), event);

@@ -56,6 +56,7 @@ mod clock;
 mod codec;
 mod context;
 mod decide;
+mod device;
 mod engine;
 mod error;
 mod event;
@@ -69,14 +70,17 @@ mod setup;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod ticket;
+mod transaction;
 
 pub use assertion::{Assertion, SecondFactor};
 pub use clock::{Clock, ClockError, SystemClock};
 pub use context::{Context, FirstFactor, Realm, Subject};
 pub use decide::Standing;
+pub use device::DeviceToken;
 pub use engine::{
-    Acknowledged, Challenge, ChallengeStatus, ConfirmedEnrollment, Menu, Mfa, Next, PendingEnrollment,
-    Remember,
+    Acknowledged, Asked, Attested, AuthenticatorStatus, AuthenticatorView, Challenge, ChallengeStatus,
+    ConfirmedEnrollment, Maintained, Menu, Mfa, NewRecoveryCode, Next, Overview, PendingEnrollment, Remember,
+    ResetDone, Rewrapped, Wanted,
 };
 pub use error::{ConfigError, ConfigFault, Error, Rejection, Unavailable};
 pub use event::{Event, EventKind, EventMethod, EventPage, RecordedEvent};
@@ -86,8 +90,9 @@ pub use qr::QrCode;
 pub use random::{RandomError, RandomSource, SystemRandom};
 pub use setup::MfaBuilder;
 pub use ticket::{Kind, Ticket, kind};
+pub use transaction::{InvalidTransaction, Transaction};
 
-pub use mfa_core::id::{SessionBinding, SubjectId, TenantId};
+pub use mfa_core::id::{AuthenticatorId, SessionBinding, SubjectId, SubjectKey, TenantId};
 pub use mfa_core::time::UnixSeconds;
 /// Rules: who must, who may, with what, how fresh.
 pub use mfa_policy as policy;

@@ -1,5 +1,5 @@
-//! What this process remembers of a subject between calls, bounded: refusals that wait for the next event, and when an
-//! incident was last told.
+//! What this process remembers of a subject between calls, bounded: refusals that wait for the next event, when an
+//! incident was last told, and sign-ins that were begun and not finished.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use mfa_core::id::SubjectKey;
 use mfa_core::time::UnixSeconds;
+
+use crate::context::Context;
 
 /// Per subject, in this process, bounded: a flood over many subjects loses counts, never memory.
 #[derive(Default)]
@@ -59,3 +61,43 @@ impl Incidents {
         true
     }
 }
+
+/// Sign-ins with a right first factor that still lack the second.
+///
+/// Kept here and not in storage: a write at every sign-in would double what a login costs, for a warning. What a restart
+/// forgets, the next attempt with the same password begins anew.
+#[derive(Default)]
+pub(crate) struct Unfinished {
+    since: Mutex<HashMap<SubjectKey, Mark>>,
+}
+
+/// When the first of them began, and who it was.
+#[derive(Clone)]
+pub(crate) struct Mark {
+    pub(crate) ctx: Context,
+    pub(crate) since: UnixSeconds,
+}
+
+impl Unfinished {
+    /// The first mark stands: trying again puts nothing off.
+    pub(crate) fn begun(&self, ctx: &Context, now: UnixSeconds) {
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        if since.len() < MOST_SUBJECTS || since.contains_key(ctx.key()) {
+            since.entry(ctx.key().clone()).or_insert_with(|| Mark { ctx: ctx.clone(), since: now });
+        }
+    }
+
+    pub(crate) fn ended(&self, ctx: &Context) {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner).remove(ctx.key());
+    }
+
+    /// Those that are due to be told of at `now`. One that is dated ahead comes from a clock that was wrong, and is due.
+    pub(crate) fn due(&self, now: UnixSeconds) -> Vec<Mark> {
+        let since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = |mark: &&Mark| now < mark.since || now.since(mark.since) >= UNFINISHED_AFTER;
+        since.values().filter(is_due).cloned().collect()
+    }
+}
+
+/// As long as the ticket of a challenge lives unless the host says otherwise.
+const UNFINISHED_AFTER: Duration = Duration::from_secs(10 * 60);

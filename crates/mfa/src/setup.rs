@@ -16,7 +16,7 @@ use crate::event::{Event, EventKind};
 use crate::keyring::{Keyring, Sealer};
 use crate::random::{Draw, RandomSource, SystemRandom};
 use crate::record::{Record, Stored};
-use crate::refusals::{Incidents, Refusals};
+use crate::refusals::{Incidents, Refusals, Unfinished};
 
 /// Collects what [`Mfa`] is made of; [`MfaBuilder::build`] reports every fault at once.
 #[must_use = "nothing is made before build()"]
@@ -27,6 +27,7 @@ pub struct MfaBuilder {
     clock: Box<dyn Clock>,
     random: Box<dyn RandomSource>,
     lifetimes: Lifetimes,
+    event_retention: Duration,
     accepts_loss: bool,
 }
 
@@ -52,6 +53,7 @@ impl Mfa {
             clock: Box::new(SystemClock),
             random: Box::new(SystemRandom),
             lifetimes: Lifetimes::default(),
+            event_retention: DEFAULT_RETENTION,
             accepts_loss: false,
         }
     }
@@ -128,6 +130,13 @@ impl MfaBuilder {
         self
     }
 
+    /// How long [`Mfa::maintain`] keeps events, and what is left of erased subjects: 400 days if this is not called, at
+    /// least a day. Export what must be kept for longer.
+    pub fn event_retention(mut self, retention: Duration) -> Self {
+        self.event_retention = retention;
+        self
+    }
+
     /// Accepts a storage that may lose the commits it acknowledged last.
     ///
     /// **The attack this allows:** whoever makes the machine lose power right after a code was used can use the code
@@ -153,6 +162,9 @@ impl MfaBuilder {
         if lifetimes.iter().any(|life| life.as_secs() == 0 || *life > LONGEST_LIFETIME) {
             faults.push(ConfigFault::TicketLifetime);
         }
+        if self.event_retention < SHORTEST_RETENTION {
+            faults.push(ConfigFault::EventRetention);
+        }
         match (self.storage, self.keyring) {
             (Some(storage), Some(keyring)) if faults.is_empty() => Ok(Mfa {
                 inner: Arc::new(Inner {
@@ -165,6 +177,8 @@ impl MfaBuilder {
                     recovery_throttle: ThrottleSettings::NEVER_DISABLED,
                     refusals: Refusals::default(),
                     incidents: Incidents::default(),
+                    unfinished: Unfinished::default(),
+                    event_retention: self.event_retention,
                 }),
             }),
             (storage, keyring) => {
@@ -193,6 +207,10 @@ pub(crate) fn canary_key() -> SubjectKey {
 }
 
 const LONGEST_LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// A tombstone must outlive every ticket (an hour), and clocks differ.
+const SHORTEST_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+/// A year, as auditors ask for, and a month to export it.
+const DEFAULT_RETENTION: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {

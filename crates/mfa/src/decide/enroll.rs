@@ -1,7 +1,7 @@
 //! Adding an authenticator app: offered, shown, confirmed, and only then, in one commit, active.
 
 use mfa_core::code::Code;
-use mfa_core::id::{AuthenticatorId, Epoch};
+use mfa_core::id::AuthenticatorId;
 use mfa_core::key::SharedKey;
 use mfa_core::recovery::RecoveryCode;
 use mfa_core::time::TimeStep;
@@ -23,22 +23,48 @@ pub(crate) fn may_enroll<K: Claim>(
     mode: EnrollMode,
     moment: &Moment<'_>,
 ) -> Result<(), Rejection> {
-    let epoch: Option<Epoch> = record.map(|record| record.epoch);
-    if claims.epoch != epoch {
-        return Err(Rejection::Expired);
-    }
+    may_hold(record, claims, mode, moment)?;
     match mode {
-        // INV-13: the first factor alone binds nothing to an enrolled subject.
-        EnrollMode::First if record.is_some_and(Record::is_enrolled) => Err(Rejection::Expired),
-        EnrollMode::First if moment.decision.obligation() == Obligation::Unavailable => {
-            Err(Rejection::NotAllowed)
-        }
-        EnrollMode::Recovery if record.is_none_or(|record| record.recovering.is_none()) => {
-            Err(Rejection::Expired)
-        }
-        _ if !moment.decision.methods().contains(Method::App) => Err(Rejection::NotAllowed),
+        EnrollMode::First if needs_binding_code(record) => Err(Rejection::NotAllowed),
         _ => Ok(()),
     }
+}
+
+/// As [`may_enroll`], for a ticket that may still lack the binding code.
+pub(crate) fn may_hold<K: Claim>(
+    record: Option<&Record>,
+    claims: &Claims<K>,
+    mode: EnrollMode,
+    moment: &Moment<'_>,
+) -> Result<(), Rejection> {
+    if !claims.stand(record) || !moment.decision.methods().contains(Method::App) {
+        return Err(Rejection::Expired);
+    }
+    let is_enrolled = record.is_some_and(Record::is_enrolled);
+    let is_as_it_was = match mode {
+        // INV-13: the first factor alone binds nothing to an enrolled subject.
+        EnrollMode::First => !is_enrolled,
+        EnrollMode::Bound => !is_enrolled && needs_binding_code(record),
+        EnrollMode::Recovery => record.is_some_and(|record| record.recovering.is_some()),
+        EnrollMode::Add => record.is_some_and(|record| has_room(record, moment)),
+        EnrollMode::Replace(id) => record.is_some_and(|record| record.has(&id)),
+    };
+    let is_offered = is_enrolled || moment.decision.obligation() != Obligation::Unavailable;
+    match (is_as_it_was, is_offered) {
+        (false, _) => Err(Rejection::Expired),
+        (true, false) => Err(Rejection::NotAllowed),
+        (true, true) => Ok(()),
+    }
+}
+
+/// Whether the subject was reset under a policy that wants a code handed over out of band.
+pub(crate) fn needs_binding_code(record: Option<&Record>) -> bool {
+    record.is_some_and(|record| record.binding.is_some())
+}
+
+/// Whether policy allows one more app.
+pub(super) fn has_room(record: &Record, moment: &Moment<'_>) -> bool {
+    record.is_enrolled() && record.apps() < usize::from(moment.decision.apps_max())
 }
 
 /// Whether an offer to enroll may be declined now. The grace ends by its date, not by signing in again.
@@ -47,16 +73,11 @@ pub(crate) fn may_skip(
     claims: &Claims<kind::Enroll>,
     moment: &Moment<'_>,
 ) -> Result<Proof, Rejection> {
-    may_enroll(record, claims, claims.body, moment)?;
+    may_hold(record, claims, claims.body, moment)?;
     match (claims.body, moment.decision.obligation()) {
-        (EnrollMode::First, Obligation::Optional { .. }) => Ok(Proof {
-            first: claims.first.clone(),
-            trusts_first: false,
-            second: None,
-            purpose: claims.purpose,
-            epoch: claims.epoch,
-            at: moment.now,
-        }),
+        (EnrollMode::First, Obligation::Optional { .. }) => {
+            Ok(Proof::of_first(claims.first.clone(), record, moment.now))
+        }
         _ => Err(Rejection::NotAllowed),
     }
 }
@@ -84,11 +105,16 @@ pub(crate) fn confirm(
     let centre = TimeStep::containing(moment.now, app.parameters.period());
     match scan(&app.key, &app.parameters, &code, centre, Window::DEFAULT, None) {
         Scan::Fresh(step) => {
-            let recovery = RecoveryCode::generate(&mut moment.draw)?;
+            let recovery = recovery_codes(moment)?;
             Ok(Ok(ConfirmedApp { app, step, recovery }))
         }
         _ => Ok(Err(Rejection::WrongCode)),
     }
+}
+
+/// As many new recovery codes as policy gives.
+pub(super) fn recovery_codes(moment: &mut Moment<'_>) -> Result<Vec<RecoveryCode>, RandomError> {
+    (0..moment.decision.recovery_codes()).map(|_| RecoveryCode::generate(&mut moment.draw)).collect()
 }
 
 /// Makes a confirmed app the subject's authenticator, in one commit with its recovery code (INV-5, INV-6).
@@ -109,8 +135,14 @@ pub(crate) fn activate(
     let event = |kind| Event::of(moment.ctx, kind, now);
     let mut events = Vec::with_capacity(3);
     match app.mode {
-        EnrollMode::First => {
+        EnrollMode::First | EnrollMode::Bound | EnrollMode::Add => {
+            record.binding = None;
             events.push(event(EventKind::AuthenticatorActivated).with(EventMethod::App));
+        }
+        EnrollMode::Replace(old) => {
+            // INV-6: the old one has worked until now, and is dead with this commit.
+            record.authenticators.retain(|authenticator| authenticator.id != old);
+            events.push(event(EventKind::AuthenticatorReplaced).with(EventMethod::App));
         }
         EnrollMode::Recovery => {
             // The lost ones have been suspended since recovery began; now they are gone. A kind that this version
@@ -139,13 +171,7 @@ pub(crate) fn activate(
     record.recovery = Some(RecoverySet::of(&recovery, now, &mut moment.draw)?);
     record.clear_throttles();
     record.redraw_epoch(&mut moment.draw)?;
-    let proof = Proof {
-        first: claims.first,
-        trusts_first: false,
-        second: Some(SecondFactor { method: Method::App, at: now }),
-        purpose: claims.purpose,
-        epoch: Some(record.epoch),
-        at: now,
-    };
+    let second = SecondFactor { method: Method::App, at: now };
+    let proof = Proof::of_both(claims.first, second, &record, now);
     Ok(Verdict::commit(record, events, Ok(proof)))
 }

@@ -2,6 +2,7 @@
 
 use mfa_core::id::Epoch;
 use mfa_core::recovery::RecoveryCode;
+use mfa_policy::Purpose;
 
 use super::verify::{consequences, refusal};
 use super::{Moment, Verdict};
@@ -22,8 +23,12 @@ pub(crate) fn recover(
     moment: &mut Moment<'_>,
 ) -> Result<Verdict<Epoch>, RandomError> {
     let now = moment.now;
-    if claims.epoch != Some(record.epoch) || !record.is_enrolled() {
+    if !claims.stand(Some(&record)) || !record.is_enrolled() {
         return Ok(Verdict::Refuse(Rejection::Expired));
+    }
+    // Who is signed in and has lost the app signs in again; nothing less than a sign-in leads here.
+    if claims.purpose != Purpose::Session {
+        return Ok(Verdict::Refuse(Rejection::NotAllowed));
     }
     let Ok(code) = RecoveryCode::parse(typed) else { return Ok(Verdict::Refuse(Rejection::Malformed)) };
     if let Err(throttled) = record.recovery_throttle.check(now, &moment.recovery_throttle) {

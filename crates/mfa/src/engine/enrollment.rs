@@ -4,6 +4,7 @@ use std::fmt;
 
 use mfa_core::key::SharedKey;
 use mfa_core::otpauth::OtpAuthUri;
+use mfa_core::recovery::RecoveryCode;
 use mfa_core::time::UnixSeconds;
 use mfa_core::totp::TotpParameters;
 use mfa_policy::Obligation;
@@ -13,7 +14,7 @@ use super::{Inner, Menu, Mfa};
 use crate::assertion::Assertion;
 use crate::context::Context;
 use crate::decide::{self, Moment};
-use crate::error::Error;
+use crate::error::{Error, Rejection};
 use crate::ticket::{Claim, Claims, EnrollMode, PendingApp, Ticket, kind};
 
 /// A key that waits for the person's app to show its first code. Nothing of it is stored.
@@ -64,7 +65,8 @@ pub struct ConfirmedEnrollment {
 }
 
 impl ConfirmedEnrollment {
-    /// The recovery code, grouped for reading. It becomes valid with activation and is never shown again.
+    /// The recovery code, grouped for reading; where policy gives several, one a line. It becomes valid with activation
+    /// and is never shown again.
     pub fn expose_recovery_code(&self) -> &str {
         &self.recovery_code
     }
@@ -90,15 +92,43 @@ impl Mfa {
         let inner = &*self.inner;
         let now = inner.now()?;
         let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        let policy = inner.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let record = inner.load(ctx, claims.epoch, now).await?.record;
+        decide::may_hold(record.as_ref(), &claims, claims.body, &inner.moment(ctx, &decision, now))?;
+        let required_from = match decision.obligation() {
+            Obligation::Optional { required_from } => required_from,
+            _ => None,
+        };
+        let needs_binding_code =
+            claims.body == EnrollMode::First && decide::needs_binding_code(record.as_ref());
+        let (ticket, methods) = (ticket.clone(), decision.methods());
+        Ok(Menu { ticket, methods, required_from, needs_binding_code })
+    }
+
+    /// Checks the code that was handed over after a reset. The menu that comes back needs none any more.
+    ///
+    /// # Errors
+    /// [`Rejection::WrongCode`](crate::Rejection::WrongCode) for one that is wrong or over a day old,
+    /// [`Rejection::NotAllowed`](crate::Rejection::NotAllowed) where none is wanted; otherwise as [`Mfa::recover`].
+    pub async fn bind(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::Enroll>,
+        binding_code: &str,
+    ) -> Result<Menu, Error> {
+        let inner = &*self.inner;
+        let now = inner.now()?;
+        let policy = inner.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
         inner
-            .enrolling(ctx, &claims, claims.body, now, |moment| {
-                let required_from = match moment.decision.obligation() {
-                    Obligation::Optional { required_from } => required_from,
-                    _ => None,
-                };
-                Ok(Menu { ticket: ticket.clone(), methods: moment.decision.methods(), required_from })
+            .transact(ctx, claims.epoch, inner.moment(ctx, &decision, now), |record, moment| {
+                let record = record.ok_or(Rejection::NotAllowed)?;
+                Ok(decide::bind(record, &claims, binding_code, moment))
             })
-            .await
+            .await?;
+        inner.menu_of(ctx, &Claims { body: EnrollMode::Bound, ..claims }, &decision)
     }
 
     /// Makes a key for an authenticator app and shows it: as QR code, URI and text for typing.
@@ -124,6 +154,7 @@ impl Mfa {
             epoch: opened.epoch,
             first: opened.first,
             purpose: opened.purpose,
+            generation: opened.generation,
             body: app,
         };
         Ok(pending(ctx, inner.seal(ctx, &claims)?, &claims))
@@ -160,7 +191,7 @@ impl Mfa {
         let inner = &*self.inner;
         let now = inner.now()?;
         let opened = Claims::open(ticket, &inner.sealer, ctx, now)?;
-        let Claims { expires_at, epoch, purpose, .. } = opened;
+        let Claims { expires_at, epoch, purpose, generation, .. } = opened;
         let mode = opened.body.mode;
         inner.enrolling(ctx, &opened, mode, now, |_| Ok(())).await?;
         let policy = inner.policy();
@@ -172,6 +203,7 @@ impl Mfa {
             epoch,
             first: opened.first,
             purpose,
+            generation,
             body,
         };
         Ok(confirmed(inner.seal(ctx, &claims)?, &claims))
@@ -218,6 +250,7 @@ impl Mfa {
                 Ok(decide::activate(record, claims, moment)?)
             })
             .await?;
+        inner.unfinished.ended(ctx);
         inner.assertion(ctx, proof)
     }
 }
@@ -267,6 +300,18 @@ fn confirmed(ticket: Ticket<kind::Confirmed>, claims: &Claims<kind::Confirmed>) 
     ConfirmedEnrollment {
         ticket,
         expires_at: claims.expires_at,
-        recovery_code: claims.body.recovery.to_text(),
+        recovery_code: in_lines(&claims.body.recovery),
     }
+}
+
+/// Recovery codes for reading, one a line.
+pub(super) fn in_lines(codes: &[RecoveryCode]) -> Zeroizing<String> {
+    let mut lines = Zeroizing::new(String::with_capacity(codes.len().saturating_mul(40)));
+    for code in codes {
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
+        lines.push_str(&code.to_text());
+    }
+    lines
 }

@@ -1,9 +1,14 @@
 //! Load, decide, commit; again on conflict. The outcome leaves only after its commit succeeded.
 
+mod challenge;
 mod enrollment;
+mod lifecycle;
+mod manage;
 mod operate;
+mod reset;
 mod sign_in;
 mod transact;
+mod upkeep;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -13,8 +18,12 @@ use mfa_core::time::UnixSeconds;
 use mfa_policy::{Decision, Policy};
 use mfa_storage::DynStorage;
 
+pub use challenge::{Asked, Wanted};
 pub use enrollment::{Acknowledged, ConfirmedEnrollment, PendingEnrollment};
+pub use manage::{AuthenticatorStatus, AuthenticatorView, NewRecoveryCode, Overview};
+pub use reset::{Attested, ResetDone};
 pub use sign_in::{Challenge, ChallengeStatus, Menu, Next, Remember};
+pub use upkeep::{Maintained, Rewrapped};
 
 use crate::clock::Clock;
 use crate::context::{Context, Lifetimes};
@@ -22,7 +31,7 @@ use crate::decide::Moment;
 use crate::error::Error;
 use crate::keyring::Sealer;
 use crate::random::{Draw, RandomSource};
-use crate::refusals::{Incidents, Refusals};
+use crate::refusals::{Incidents, Refusals, Unfinished};
 
 /// Multi-factor authentication for a service: cheap to clone, made by [`Mfa::builder`].
 ///
@@ -43,6 +52,8 @@ pub(crate) struct Inner {
     pub(crate) recovery_throttle: ThrottleSettings,
     pub(crate) refusals: Refusals,
     pub(crate) incidents: Incidents,
+    pub(crate) unfinished: Unfinished,
+    pub(crate) event_retention: Duration,
 }
 
 impl Inner {

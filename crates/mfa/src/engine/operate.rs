@@ -10,7 +10,6 @@ use mfa_storage::{CommitOutcome, Cursor};
 
 use super::{Inner, Mfa};
 use crate::context::Context;
-use crate::decide;
 use crate::error::{Error, Unavailable};
 use crate::event::{Event, EventKind, EventPage, RecordedEvent};
 use crate::random::Draw;
@@ -25,23 +24,6 @@ impl Mfa {
     pub async fn events(&self, cursor: Cursor, limit: usize) -> Result<EventPage, Error> {
         let (stored, next) = self.inner.storage.feed(cursor, limit).await?;
         Ok(EventPage { events: stored.iter().filter_map(RecordedEvent::read).collect(), next })
-    }
-
-    /// Tells that the host changed the subject's first factor: a new password, another identity provider. Every ticket
-    /// and assertion from before is over; authenticators and recovery codes stay. Call it before the change is answered.
-    ///
-    /// # Errors
-    /// [`Unavailable`](crate::Unavailable) when it could not be committed: the old ones may then still stand.
-    pub async fn first_factor_changed(&self, ctx: &Context) -> Result<(), Error> {
-        let inner = &*self.inner;
-        let now = inner.now()?;
-        let policy = inner.policy();
-        let decision = policy.decide(ctx.subject().attributes(), now);
-        inner
-            .transact(ctx, None, inner.moment(ctx, &decision, now), |record, moment| {
-                Ok(decide::first_factor_changed(record, moment)?)
-            })
-            .await
     }
 
     /// Puts another policy in force for every call that begins from now on, with an event.
@@ -73,7 +55,7 @@ impl Inner {
     }
 
     /// Commits an event of the library itself, filed under a row of its own.
-    async fn system_event(&self, event: Event, now: UnixSeconds) -> Result<(), Error> {
+    pub(super) async fn system_event(&self, event: Event, now: UnixSeconds) -> Result<(), Error> {
         let key = SubjectKey::system("operator").map_err(|_| Unavailable::RecordUnreadable)?;
         for _ in 0..ATTEMPTS {
             let loaded = Stored::open(&self.sealer, &key, self.storage.load(&key).await?)?;

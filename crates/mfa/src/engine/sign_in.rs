@@ -1,14 +1,17 @@
 //! From a right first factor to an assertion, and what an assertion is worth later.
 
 use mfa_core::time::UnixSeconds;
-use mfa_policy::{Methods, Purpose};
+use mfa_policy::{Decision, Methods, Purpose};
 
 use super::{Inner, Mfa};
 use crate::assertion::{Assertion, Proof};
 use crate::context::{Context, FirstFactor};
-use crate::decide::{self, Begun, Standing};
+use crate::decide::{self, Begun, Standing, Verified};
+use crate::device::{DeviceClaim, DeviceToken};
 use crate::error::{Error, Rejection};
-use crate::ticket::{Claim, Claims, EnrollMode, Ticket, kind};
+use crate::record::Record;
+use crate::ticket::{Claim, Claims, EnrollMode, Question, Ticket, kind};
+use crate::transaction::Transaction;
 
 /// What comes after a right first factor.
 #[derive(Debug)]
@@ -44,6 +47,8 @@ pub struct Menu {
     pub methods: Methods,
     /// From when enrolling is a must, where a date is set.
     pub required_from: Option<UnixSeconds>,
+    /// Whether the code that was handed over after a reset must be given first, with [`Mfa::bind`].
+    pub needs_binding_code: bool,
 }
 
 /// A second factor that is wanted.
@@ -57,7 +62,7 @@ pub struct Challenge {
 }
 
 /// How a challenge stands at this moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChallengeStatus {
     /// The methods that the subject can answer with now; empty where only a recovery code helps.
@@ -66,6 +71,10 @@ pub struct ChallengeStatus {
     pub throttled_until: Option<UnixSeconds>,
     /// When the ticket is over.
     pub expires_at: UnixSeconds,
+    /// What the answer is wanted for.
+    pub purpose: Purpose,
+    /// What is confirmed, where the purpose is a transaction. Show this, and nothing that the request brought.
+    pub transaction: Option<Transaction>,
 }
 
 /// Whether this device should be remembered, where policy allows that.
@@ -75,6 +84,8 @@ pub enum Remember {
     /// Ask again at the next sign-in.
     #[default]
     No,
+    /// Hand out a [`DeviceToken`](crate::DeviceToken) with the assertion, if policy remembers devices.
+    Yes,
 }
 
 impl Mfa {
@@ -89,23 +100,28 @@ impl Mfa {
         let decision = policy.decide(ctx.subject().attributes(), now);
         let moment = inner.moment(ctx, &decision, now);
         let record = inner.load(ctx, None, now).await?.record;
-        let begun = decide::begin(record.as_ref(), &first, &moment);
-        let epoch = record.as_ref().map(|record| record.epoch);
+        let device = ctx.device_token().and_then(|token| token.open(&inner.sealer, ctx));
+        let begun = decide::begin(record.as_ref(), &first, device.as_ref(), &moment);
         let menu = |required_from| -> Result<Menu, Error> {
             let lifetime = inner.lifetimes.enrollment;
-            let claims = claims(EnrollMode::First, epoch, first.clone(), now, lifetime);
+            let claims = claims(EnrollMode::First, record.as_ref(), first.clone(), now, lifetime);
+            let needs_binding_code = decide::needs_binding_code(record.as_ref());
             let ticket = inner.seal(ctx, &claims)?;
-            Ok(Menu { ticket, methods: decision.methods(), required_from })
+            Ok(Menu { ticket, methods: decision.methods(), required_from, needs_binding_code })
         };
         let challenge = || {
-            let claims = claims(None, epoch, first.clone(), now, inner.lifetimes.challenge);
+            inner.unfinished.begun(ctx, now);
+            let lifetime = inner.lifetimes.challenge;
+            let claims = claims(Question::default(), record.as_ref(), first.clone(), now, lifetime);
             inner.seal::<kind::Challenge>(ctx, &claims)
         };
         Ok(match begun {
-            Begun::Proved => {
-                let trusts_first = decide::is_trusted(&first, &moment);
-                let purpose = Purpose::Session;
-                let proof = Proof { first, trusts_first, second: None, purpose, epoch, at: now };
+            Begun::Proved { by_device } => {
+                let proof = Proof {
+                    trusts_first: decide::is_trusted(&first, &moment),
+                    device: device.filter(|_| by_device).map(|device| device.id),
+                    ..Proof::of_first(first, record.as_ref(), now)
+                };
                 Next::Proved(inner.assertion(ctx, proof)?)
             }
             Begun::Offer { required_from } => Next::Offer(menu(required_from)?),
@@ -146,32 +162,71 @@ impl Mfa {
         let record = inner.load(ctx, claims.epoch, now).await?.record.ok_or(Rejection::Expired)?;
         let (methods, throttled_until) =
             decide::challenge_status(&record, &claims, &inner.moment(ctx, &decision, now))?;
-        Ok(ChallengeStatus { methods, throttled_until, expires_at: claims.expires_at })
+        let Claims { expires_at, purpose, body, .. } = claims;
+        let transaction = body.transaction;
+        Ok(ChallengeStatus { methods, throttled_until, expires_at, purpose, transaction })
     }
 
     /// Checks a typed code. One read and one commit, whatever the outcome.
     ///
     /// # Errors
     /// [`Rejection`]: `WrongCode`, `AlreadyUsed`, `Malformed` (no attempt spent), `Throttled` (no attempt spent),
-    /// `Expired`, `NotAllowed`. [`Unavailable`](crate::Unavailable) when the outcome could not be made durable: not signed in.
+    /// `Expired`, `NotAllowed`, and for a transaction `SessionEnded` at the tenth wrong code. [`Unavailable`](crate::Unavailable) when the outcome could not be made durable: not signed in.
     pub async fn verify(
         &self,
         ctx: &Context,
         ticket: &Ticket<kind::Challenge>,
         code: &str,
-        _remember: Remember,
+        remember: Remember,
     ) -> Result<Assertion, Error> {
         let (inner, now) = (&*self.inner, self.inner.now()?);
         let policy = inner.policy();
         let decision = policy.decide(ctx.subject().attributes(), now);
         let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
-        let proof = inner
+        let remember = remember == Remember::Yes;
+        let Verified { proof, device } = inner
             .transact(ctx, claims.epoch, inner.moment(ctx, &decision, now), |record, moment| {
                 let record = record.ok_or(Rejection::Expired)?;
-                Ok(decide::verify(record, &claims, code, moment)?)
+                Ok(decide::verify(record, &claims, code, remember, moment)?)
             })
             .await?;
-        inner.assertion(ctx, proof)
+        inner.unfinished.ended(ctx);
+        let claim = device.zip(proof.epoch).map(|(id, epoch)| DeviceClaim { id, epoch });
+        let assertion = inner.assertion(ctx, proof)?;
+        match claim {
+            Some(claim) => {
+                let token = DeviceToken::seal(&inner.sealer, &*inner.random, ctx, &claim)?;
+                Ok(assertion.with_device(token))
+            }
+            None => Ok(assertion),
+        }
+    }
+
+    /// Finds out how far off the clock of the subject's app is, from two codes that it showed one after the other, and
+    /// remembers it. Both codes are used up; nobody is signed in by them. Counts as one attempt.
+    ///
+    /// # Errors
+    /// As [`Mfa::verify`].
+    ///
+    /// # Source
+    /// RFC 4226 section 7.4, RFC 6238 section 6.
+    pub async fn resynchronise(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::Challenge>,
+        first: &str,
+        second: &str,
+    ) -> Result<(), Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let policy = inner.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        inner
+            .transact(ctx, claims.epoch, inner.moment(ctx, &decision, now), |record, moment| {
+                let record = record.ok_or(Rejection::Expired)?;
+                Ok(decide::resynchronise(record, &claims, first, second, moment)?)
+            })
+            .await
     }
 
     /// Checks a recovery code and opens, or goes on with, the recovery. All it grants is enrolling a replacement.
@@ -194,9 +249,16 @@ impl Mfa {
                 Ok(decide::recover(record, &opened, recovery_code, moment)?)
             })
             .await?;
-        let lifetime = inner.lifetimes.enrollment;
-        let claims = claims(EnrollMode::Recovery, Some(epoch), opened.first, now, lifetime);
-        Ok(Menu { ticket: inner.seal(ctx, &claims)?, methods: decision.methods(), required_from: None })
+        let claims = Claims::<kind::Enroll> {
+            issued_at: now,
+            expires_at: now.plus(inner.lifetimes.enrollment),
+            epoch: Some(epoch),
+            body: EnrollMode::Recovery,
+            first: opened.first,
+            purpose: opened.purpose,
+            generation: opened.generation,
+        };
+        inner.menu_of(ctx, &claims, &decision)
     }
 
     /// Takes an assertion back from the host's session. It may be over: [`Mfa::check`] tells.
@@ -222,7 +284,7 @@ impl Mfa {
         let policy = inner.policy();
         let decision = policy.decide(ctx.subject().attributes(), now);
         let record = inner.load(ctx, assertion.epoch(), now).await?.record;
-        Ok(decide::check(record.as_ref(), assertion, purpose, &inner.moment(ctx, &decision, now)))
+        Ok(decide::check(record.as_ref(), assertion.proof(), purpose, &inner.moment(ctx, &decision, now)))
     }
 }
 
@@ -234,14 +296,34 @@ impl Inner {
     pub(super) fn assertion(&self, ctx: &Context, proof: Proof) -> Result<Assertion, Error> {
         Assertion::seal(&self.sealer, &*self.random, ctx, proof)
     }
+
+    /// The menu of an enrollment for which nothing more is needed.
+    pub(super) fn menu_of(
+        &self,
+        ctx: &Context,
+        claims: &Claims<kind::Enroll>,
+        decision: &Decision<'_>,
+    ) -> Result<Menu, Error> {
+        let ticket = self.seal(ctx, claims)?;
+        Ok(Menu { ticket, methods: decision.methods(), required_from: None, needs_binding_code: false })
+    }
 }
 
+/// The claims of a sign-in.
 fn claims<K: Claim>(
     body: K::Body,
-    epoch: Option<mfa_core::id::Epoch>,
+    record: Option<&Record>,
     first: FirstFactor,
     now: UnixSeconds,
     lifetime: std::time::Duration,
 ) -> Claims<K> {
-    Claims { issued_at: now, expires_at: now.plus(lifetime), epoch, first, purpose: Purpose::Session, body }
+    Claims {
+        issued_at: now,
+        expires_at: now.plus(lifetime),
+        epoch: record.map(|record| record.epoch),
+        generation: record.map_or(0, |record| record.generation),
+        first,
+        purpose: Purpose::Session,
+        body,
+    }
 }

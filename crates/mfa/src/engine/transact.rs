@@ -25,6 +25,21 @@ impl Inner {
         epoch: Option<Epoch>,
         now: UnixSeconds,
     ) -> Result<LoadedRecord, Error> {
+        let loaded = self.load_any(ctx, epoch, now).await?;
+        // INV-1: while a record is on its way, no code is accepted under the old subject.
+        match &loaded.record {
+            Some(Record { moving_to: Some(_), .. }) => Err(Unavailable::RecordMoving.into()),
+            _ => Ok(loaded),
+        }
+    }
+
+    /// As [`Inner::load`], of a record that may be on its way to another subject.
+    pub(super) async fn load_any(
+        &self,
+        ctx: &Context,
+        epoch: Option<Epoch>,
+        now: UnixSeconds,
+    ) -> Result<LoadedRecord, Error> {
         let snapshot = self.storage.load(ctx.key()).await?;
         match Stored::open(&self.sealer, ctx.key(), snapshot) {
             Ok(LoadedRecord { record: None, .. }) if ctx.is_known_enrolled() || epoch.is_some() => {
@@ -48,13 +63,28 @@ impl Inner {
         &self,
         ctx: &Context,
         epoch: Option<Epoch>,
+        moment: Moment<'_>,
+        decide: impl FnMut(Option<Record>, &mut Moment<'_>) -> Result<Verdict<T>, Error>,
+    ) -> Result<T, Error> {
+        self.transact_on(ctx, epoch, Door::Usual, moment, decide).await
+    }
+
+    /// As [`Inner::transact`], through the door of moves where a record may be on its way.
+    pub(super) async fn transact_on<T>(
+        &self,
+        ctx: &Context,
+        epoch: Option<Epoch>,
+        door: Door,
         mut moment: Moment<'_>,
         mut decide: impl FnMut(Option<Record>, &mut Moment<'_>) -> Result<Verdict<T>, Error>,
     ) -> Result<T, Error> {
         let id = OperationId::draw(&mut Draw(&*self.random))?;
         let mut outcomes = Outcomes::default();
         for attempt in 0..ATTEMPTS {
-            let loaded = self.load(ctx, epoch, moment.now).await?;
+            let loaded = match door {
+                Door::Usual => self.load(ctx, epoch, moment.now).await?,
+                Door::OfMoves => self.load_any(ctx, epoch, moment.now).await?,
+            };
             if let Some(lost) = outcomes.lost {
                 match loaded.record.as_ref().and_then(|record| record.attempt_of(&id)) {
                     Some(applied) => return outcomes.take(applied),
@@ -67,13 +97,13 @@ impl Inner {
                 Verdict::Refuse(rejection) => return self.refuse(ctx, rejection),
                 Verdict::Commit(change) => *change,
             };
-            let Change { mut record, mut events, outcome } = change;
+            let Change { mut record, mut events, outcome, erases } = change;
             record.mark(OperationMark { id, attempt });
             if let Some(first) = events.first_mut() {
                 first.refused_before = self.refusals.count(ctx.key());
             }
             let events = events.iter().map(crate::event::Event::encode).collect();
-            let write = Stored::seal(
+            let mut write = Stored::seal(
                 &self.sealer,
                 &*self.random,
                 ctx.key(),
@@ -83,7 +113,14 @@ impl Inner {
                 moment.now,
                 events,
             )?;
-            match self.storage.commit(ctx.key(), expected, write).await {
+            let committed = match erases {
+                Some(stream) => {
+                    write.stream = stream;
+                    self.storage.erase(ctx.key(), expected, write).await
+                }
+                None => self.storage.commit(ctx.key(), expected, write).await,
+            };
+            match committed {
                 Ok(CommitOutcome::Committed { .. }) => {
                     self.refusals.clear(ctx.key());
                     return outcome.map_err(Error::from);
@@ -106,6 +143,13 @@ impl Inner {
         }
         Err(rejection.into())
     }
+}
+
+/// Which records a call may find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    Usual,
+    OfMoves,
 }
 
 /// What the tries of one call decided whose replies were lost.

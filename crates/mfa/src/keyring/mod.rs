@@ -88,6 +88,21 @@ impl Keyring {
         Ok(())
     }
 
+    /// Retires a key: nothing opens with it any more. First see that no record needs it ([`Mfa::rewrap`](crate::Mfa::rewrap)),
+    /// and wait until the last ticket sealed by it is over (an hour).
+    ///
+    /// # Errors
+    /// [`KeyringError::NoSuchKey`] when `id` is not in the ring, or is the current key.
+    pub fn retire(&mut self, id: u32) -> Result<(), KeyringError> {
+        match self.keys.iter_mut().find(|key| key.id == id && key.state != KeyState::Current) {
+            Some(key) => {
+                key.state = KeyState::Retired;
+                Ok(())
+            }
+            None => Err(KeyringError::NoSuchKey { id }),
+        }
+    }
+
     /// The id of the key that seals.
     pub fn current(&self) -> u32 {
         self.keys.iter().find(|key| key.state == KeyState::Current).map_or(0, |key| key.id)

@@ -17,6 +17,7 @@ pub(crate) enum SealUse {
     Record,
     Ticket,
     Assertion,
+    Device,
 }
 
 /// The ring, ready to seal and open.
@@ -31,6 +32,7 @@ struct Subkeys {
     record: Aes256GcmSiv,
     ticket: Aes256GcmSiv,
     assertion: Aes256GcmSiv,
+    device: Aes256GcmSiv,
 }
 
 /// Why a sealed value did not open.
@@ -127,6 +129,7 @@ impl Subkeys {
             record: subkey(b"mfa/1/record"),
             ticket: subkey(b"mfa/1/ticket"),
             assertion: subkey(b"mfa/1/assertion"),
+            device: subkey(b"mfa/1/device"),
         }
     }
 
@@ -135,6 +138,7 @@ impl Subkeys {
             SealUse::Record => &self.record,
             SealUse::Ticket => &self.ticket,
             SealUse::Assertion => &self.assertion,
+            SealUse::Device => &self.device,
         }
     }
 }

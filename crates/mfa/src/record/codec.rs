@@ -1,15 +1,15 @@
 //! The record's encoding. Format 1: a map, format number first; unknown fields and kinds survive a rewrite.
 
-use mfa_core::id::{AuthenticatorId, Epoch, OperationId, Pseudonym};
+use mfa_core::id::{AuthenticatorId, Epoch, OperationId, Pseudonym, SubjectKey};
 use mfa_core::key::SharedKey;
 use mfa_core::recovery::{RecoveryDigest, RecoverySalt};
 use mfa_core::throttle::{DayCount, Throttle};
-use mfa_core::time::TimeStep;
+use mfa_core::time::{TimeStep, UnixSeconds};
 use mfa_core::totp::Drift;
 use minicbor::decode::Error as DecodeError;
 
 use super::{
-    App, Authenticator, AuthenticatorKind, AuthenticatorState, OpenRecovery, OperationMark, Record,
+    App, Authenticator, AuthenticatorKind, AuthenticatorState, Device, OpenRecovery, OperationMark, Record,
     RecoverySet,
 };
 use crate::codec::{
@@ -17,6 +17,7 @@ use crate::codec::{
 };
 use crate::error::Unavailable;
 use crate::ticket::{get_parameters, put_parameters};
+use crate::transaction::Redeemed;
 
 /// The format that this version writes, and the newest it reads.
 const FORMAT: u8 = 1;
@@ -33,8 +34,19 @@ impl Record {
     }
 
     pub(crate) fn put(&self, e: &mut Put<'_>) -> PutResult {
-        let optional =
-            u64::from(self.recovery.is_some()).saturating_add(u64::from(self.recovering.is_some()));
+        // What is rare is left out where it is not: most records have none of it.
+        let optional = [
+            self.recovery.is_some(),
+            self.recovering.is_some(),
+            self.binding.is_some(),
+            !self.devices.is_empty(),
+            !self.redeemed.is_empty(),
+            self.transaction_failures != 0,
+            self.generation != 0,
+            self.moving_to.is_some(),
+            self.redeemed_until.get() != 0,
+        ];
+        let optional = optional.iter().filter(|there| **there).count() as u64;
         e.map(8u64.saturating_add(optional).saturating_add(self.unknown.len()))?;
         e.u8(0)?.u8(FORMAT)?;
         e.u8(1)?.u64(self.created_at.get())?;
@@ -59,13 +71,39 @@ impl Record {
         if let Some(open) = &self.recovering {
             e.u8(9)?.array(2)?.u64(open.opened_at.get())?.bytes(open.digest.as_bytes())?;
         }
+        if let Some(binding) = &self.binding {
+            e.u8(10)?;
+            binding.put(e)?;
+        }
+        if !self.devices.is_empty() {
+            e.u8(11)?.array(self.devices.len() as u64)?;
+            self.devices.iter().try_for_each(|device| device.put(e))?;
+        }
+        if !self.redeemed.is_empty() {
+            e.u8(12)?.array(self.redeemed.len() as u64)?;
+            self.redeemed.iter().try_for_each(|redeemed| redeemed.put(e))?;
+        }
+        if self.transaction_failures != 0 {
+            e.u8(13)?.u8(self.transaction_failures)?;
+        }
+        if self.generation != 0 {
+            e.u8(14)?.u32(self.generation)?;
+        }
+        if let Some(to) = &self.moving_to {
+            e.u8(15)?.array(2)?.str(to.tenant().as_str())?.str(to.subject().as_str())?;
+        }
+        if self.redeemed_until.get() != 0 {
+            e.u8(16)?.u64(self.redeemed_until.get())?;
+        }
         self.unknown.put(e)
     }
 
     fn get(d: &mut Get<'_>) -> GetResult<Self> {
         let (mut created_at, mut epoch, mut pseudonym, mut authenticators) = (None, None, None, None);
         let (mut throttle, mut recovery_throttle, mut operations) = (None, None, None);
-        let (mut recovery, mut recovering) = (None, None);
+        let (mut recovery, mut recovering, mut binding, mut moving_to) = (None, None, None, None);
+        let (mut devices, mut redeemed) = (Vec::new(), Vec::new());
+        let (mut transaction_failures, mut generation, mut redeemed_until) = (0, 0, UnixSeconds::new(0));
         let unknown = get_fields(d, |key, d| {
             match key {
                 0 => _ = d.u8()?,
@@ -78,6 +116,13 @@ impl Record {
                 7 => operations = Some(get_list(d, MOST, get_mark)?),
                 8 => recovery = Some(RecoverySet::get(d)?),
                 9 => recovering = Some(get_open_recovery(d)?),
+                10 => binding = Some(RecoverySet::get(d)?),
+                11 => devices = get_list(d, MOST, Device::get)?,
+                12 => redeemed = get_list(d, MOST, Redeemed::get)?,
+                13 => transaction_failures = d.u8()?,
+                14 => generation = d.u32()?,
+                15 => moving_to = Some(get_key(d)?),
+                16 => redeemed_until = get_time(d)?,
                 _ => return Ok(false),
             }
             Ok(true)
@@ -92,6 +137,13 @@ impl Record {
             operations: required(operations, "operations")?,
             recovery,
             recovering,
+            binding,
+            devices,
+            redeemed,
+            redeemed_until,
+            transaction_failures,
+            generation,
+            moving_to,
             unknown,
         })
     }
@@ -226,6 +278,14 @@ fn get_open_recovery(d: &mut Get<'_>) -> GetResult<OpenRecovery> {
     }
 }
 
+fn get_key(d: &mut Get<'_>) -> GetResult<SubjectKey> {
+    match d.array()? {
+        Some(2) => SubjectKey::from_stored(d.str()?, d.str()?)
+            .map_err(|_| DecodeError::message("a subject that cannot be one")),
+        _ => Err(DecodeError::message("a subject of another shape")),
+    }
+}
+
 fn get_mark(d: &mut Get<'_>) -> GetResult<OperationMark> {
     match d.array()? {
         Some(2) => Ok(OperationMark { id: OperationId::from_bytes(get_array(d)?), attempt: d.u8()? }),
@@ -275,7 +335,6 @@ mod tests {
     use crate::codec::{Unknown, put_into};
     use crate::random::{Draw, SystemRandom};
     use mfa_core::recovery::RecoveryCode;
-    use mfa_core::time::UnixSeconds;
     use mfa_core::totp::TotpParameters;
     use mfa_policy::Methods;
 
@@ -298,7 +357,7 @@ mod tests {
             unknown: Unknown::default(),
         });
         let code = RecoveryCode::generate(&mut draw).unwrap();
-        record.recovery = Some(RecoverySet::of(&code, NOW, &mut draw).unwrap());
+        record.recovery = Some(RecoverySet::of(&[code], NOW, &mut draw).unwrap());
         record
     }
 

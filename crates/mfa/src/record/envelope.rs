@@ -63,6 +63,20 @@ impl Stored {
         let sealed = seal_record(sealer, random, &binding(key, expected.next(), &summary), record)?;
         Ok(Write { sealed, summary, stream: record.pseudonym, events })
     }
+
+    /// Seals `record` as it is under the current key; nothing else changes, so nothing is told.
+    pub(crate) fn rewrap(
+        sealer: &Sealer,
+        random: &dyn RandomSource,
+        key: &SubjectKey,
+        expected: Expected,
+        record: &Record,
+        summary: Summary,
+    ) -> Result<Write, Error> {
+        let summary = Summary { key_id: sealer.current_id(), ..summary };
+        let sealed = seal_record(sealer, random, &binding(key, expected.next(), &summary), record)?;
+        Ok(Write { sealed, summary, stream: record.pseudonym, events: Vec::new() })
+    }
 }
 
 fn seal_record(

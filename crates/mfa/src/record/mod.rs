@@ -2,9 +2,12 @@
 
 mod authenticator;
 mod codec;
+mod device;
 mod envelope;
 
-use mfa_core::id::{Epoch, OperationId, Pseudonym};
+use std::time::Duration;
+
+use mfa_core::id::{AuthenticatorId, DeviceId, Epoch, OperationId, Pseudonym, SubjectKey};
 use mfa_core::recovery::{RecoveryCode, RecoveryDigest, RecoverySalt};
 use mfa_core::throttle::{Throttle, ThrottleSettings, Throttled};
 use mfa_core::time::UnixSeconds;
@@ -12,10 +15,13 @@ use mfa_policy::{Method, Methods};
 use mfa_storage::{MethodSet, Summary};
 
 pub(crate) use authenticator::{App, Authenticator, AuthenticatorKind, AuthenticatorState};
+pub(crate) use device::{Device, MOST_DEVICES};
 pub(crate) use envelope::{LoadedRecord, Stored};
 
 use crate::codec::Unknown;
+use crate::context::CLOCK_SPREAD;
 use crate::random::{Draw, RandomError};
+use crate::transaction::Redeemed;
 
 /// All MFA state of a subject.
 pub(crate) struct Record {
@@ -26,6 +32,20 @@ pub(crate) struct Record {
     pub(crate) authenticators: Vec<Authenticator>,
     pub(crate) recovery: Option<RecoverySet>,
     pub(crate) recovering: Option<OpenRecovery>,
+    /// What the next enrollment needs besides the first factor, after a reset under such a policy.
+    pub(crate) binding: Option<RecoverySet>,
+    /// Remembered devices, oldest first.
+    pub(crate) devices: Vec<Device>,
+    /// Transactions of the last 24 hours, oldest first.
+    pub(crate) redeemed: Vec<Redeemed>,
+    /// No proof up to this moment redeems anything: transactions that were forgotten since had theirs before it.
+    pub(crate) redeemed_until: UnixSeconds,
+    /// Wrong codes for transactions since a right one.
+    pub(crate) transaction_failures: u8,
+    /// Changes when sessions must end though nothing else changed; assertions of an older one are over.
+    pub(crate) generation: u32,
+    /// The subject that this record is on its way to; nothing else is done with it any more.
+    pub(crate) moving_to: Option<SubjectKey>,
     /// The window that app and SMS share.
     pub(crate) throttle: Throttle,
     /// The window of recovery codes, which guesses at the app never touch.
@@ -66,6 +86,13 @@ impl Record {
             authenticators: Vec::new(),
             recovery: None,
             recovering: None,
+            binding: None,
+            devices: Vec::new(),
+            redeemed: Vec::new(),
+            redeemed_until: UnixSeconds::new(0),
+            transaction_failures: 0,
+            generation: 0,
+            moving_to: None,
             throttle: Throttle::new(),
             recovery_throttle: Throttle::new(),
             operations: Vec::new(),
@@ -87,18 +114,51 @@ impl Record {
             .filter(move |method| allowed.contains(*method))
     }
 
-    /// The active app.
-    pub(crate) fn active_app(&mut self) -> Option<(&mut Authenticator, &mut Throttle)> {
-        let app = self
-            .authenticators
-            .iter_mut()
-            .find(|a| a.state == AuthenticatorState::Active && matches!(a.kind, AuthenticatorKind::App(_)))?;
-        Some((app, &mut self.throttle))
+    /// The active apps.
+    pub(crate) fn active_apps(&self) -> impl Iterator<Item = &App> {
+        self.authenticators.iter().filter_map(|one| match (&one.kind, one.state) {
+            (AuthenticatorKind::App(app), AuthenticatorState::Active) => Some(app),
+            _ => None,
+        })
+    }
+
+    /// The active apps, to be changed.
+    pub(crate) fn active_apps_mut(&mut self) -> impl Iterator<Item = &mut App> {
+        self.active_apps_and_use().map(|(app, _)| app)
+    }
+
+    /// The active apps and when each was last used.
+    pub(crate) fn active_apps_and_use(
+        &mut self,
+    ) -> impl Iterator<Item = (&mut App, &mut Option<UnixSeconds>)> {
+        self.authenticators.iter_mut().filter_map(|one| match (&mut one.kind, one.state) {
+            (AuthenticatorKind::App(app), AuthenticatorState::Active) => Some((app, &mut one.last_used_at)),
+            _ => None,
+        })
+    }
+
+    /// The apps on record, in whatever state.
+    pub(crate) fn apps(&self) -> usize {
+        self.authenticators.iter().filter(|a| matches!(a.kind, AuthenticatorKind::App(_))).count()
+    }
+
+    /// Whether the authenticator `id` is on record.
+    pub(crate) fn has(&self, id: &AuthenticatorId) -> bool {
+        self.authenticators.iter().any(|authenticator| authenticator.id == *id)
+    }
+
+    /// The remembered device `id`, if it is listed and still good.
+    pub(crate) fn device(&self, id: &DeviceId, lifetime: Duration, now: UnixSeconds) -> Option<&Device> {
+        let device = self.devices.iter().find(|device| device.id == *id)?;
+        let expires_at = device.expires_at.min(device.remembered_at.plus(lifetime));
+        let is_ahead = now.plus(CLOCK_SPREAD) < device.remembered_at;
+        (now < expires_at && !is_ahead).then_some(device)
     }
 
     /// Tickets, assertions and device tokens made before this die.
     pub(crate) fn redraw_epoch(&mut self, draw: &mut Draw<'_>) -> Result<(), RandomError> {
         self.epoch = Epoch::draw(draw)?;
+        self.devices.clear();
         Ok(())
     }
 
@@ -140,14 +200,14 @@ impl Record {
 }
 
 impl RecoverySet {
-    /// A set of one code, salted anew.
+    /// The set of these codes, salted anew.
     pub(crate) fn of(
-        code: &RecoveryCode,
+        codes: &[RecoveryCode],
         now: UnixSeconds,
         draw: &mut Draw<'_>,
     ) -> Result<Self, RandomError> {
         let salt = RecoverySalt::draw(draw)?;
-        let digests = vec![RecoveryDigest::of(&salt, code)];
+        let digests = codes.iter().map(|code| RecoveryDigest::of(&salt, code)).collect();
         Ok(Self { salt, digests, issued_at: now })
     }
 

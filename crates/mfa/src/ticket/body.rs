@@ -10,10 +10,12 @@ use mfa_policy::Method;
 use minicbor::decode::Error as DecodeError;
 
 use super::{Kind, kind};
+use crate::assertion::SecondFactor;
 use crate::codec::{
     Get, GetResult, Put, PutResult, get_array, get_list, get_option, get_time, method_from_id, method_id,
 };
 use crate::context::{FirstFactor, FirstFactorKind};
+use crate::transaction::Transaction;
 
 /// How the particular part of a kind of ticket is written and read.
 pub(crate) trait Claim: Kind {
@@ -30,23 +32,45 @@ pub(crate) enum EnrollMode {
     First,
     /// A recovery is open; the new authenticator takes the place of the lost one.
     Recovery,
+    /// The subject was reset and has shown the binding code it was handed.
+    Bound,
+    /// One more beside those that there are, on fresh proof of both factors.
+    Add,
+    /// In the place of this one, on fresh proof of both factors.
+    Replace(AuthenticatorId),
 }
 
 impl EnrollMode {
-    fn id(self) -> u8 {
+    fn put(self, e: &mut Put<'_>) -> PutResult {
         match self {
-            Self::First => 1,
-            Self::Recovery => 2,
-        }
+            Self::First => e.array(1)?.u8(1)?,
+            Self::Recovery => e.array(1)?.u8(2)?,
+            Self::Bound => e.array(1)?.u8(3)?,
+            Self::Add => e.array(1)?.u8(4)?,
+            Self::Replace(id) => e.array(2)?.u8(5)?.bytes(id.as_bytes())?,
+        };
+        Ok(())
     }
 
-    fn from_id(id: u8) -> GetResult<Self> {
-        match id {
-            1 => Ok(Self::First),
-            2 => Ok(Self::Recovery),
+    fn get(d: &mut Get<'_>) -> GetResult<Self> {
+        match (d.array()?, d.u8()?) {
+            (Some(1), 1) => Ok(Self::First),
+            (Some(1), 2) => Ok(Self::Recovery),
+            (Some(1), 3) => Ok(Self::Bound),
+            (Some(1), 4) => Ok(Self::Add),
+            (Some(2), 5) => Ok(Self::Replace(AuthenticatorId::from_bytes(get_array(d)?))),
             _ => Err(DecodeError::message("an unknown enrollment mode")),
         }
     }
+}
+
+/// What a challenge asks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Question {
+    /// The method that was chosen to answer with, where there was a choice.
+    pub(crate) method: Option<Method>,
+    /// What is confirmed, where the purpose is a transaction.
+    pub(crate) transaction: Option<Transaction>,
 }
 
 /// An app whose key has been made and not yet confirmed. Nothing of it is stored.
@@ -61,35 +85,68 @@ pub(crate) struct PendingApp {
 pub(crate) struct ConfirmedApp {
     pub(crate) app: PendingApp,
     pub(crate) step: TimeStep,
-    pub(crate) recovery: RecoveryCode,
+    pub(crate) recovery: Vec<RecoveryCode>,
+}
+
+/// New recovery codes, and the second factor that they were asked for with.
+pub(crate) struct FreshCodes {
+    pub(crate) second: SecondFactor,
+    pub(crate) codes: Vec<RecoveryCode>,
 }
 
 impl Claim for kind::Challenge {
-    type Body = Option<Method>;
+    type Body = Question;
 
-    fn put(body: &Self::Body, e: &mut Put<'_>) -> PutResult {
-        match body {
-            Some(method) => e.u8(method_id(*method))?,
+    fn put(body: &Question, e: &mut Put<'_>) -> PutResult {
+        e.array(2)?;
+        match body.method {
+            Some(method) => e.u8(method_id(method))?,
             None => e.null()?,
         };
+        match &body.transaction {
+            Some(transaction) => transaction.put(e)?,
+            None => _ = e.null()?,
+        }
         Ok(())
     }
 
-    fn get(d: &mut Get<'_>) -> GetResult<Self::Body> {
-        Ok(get_option(d, |d| d.u8())?.and_then(method_from_id))
+    fn get(d: &mut Get<'_>) -> GetResult<Question> {
+        match d.array()? {
+            Some(2) => Ok(Question {
+                method: get_option(d, |d| d.u8())?.and_then(method_from_id),
+                transaction: get_option(d, Transaction::get)?,
+            }),
+            _ => Err(DecodeError::message("a question of another shape")),
+        }
     }
 }
 
 impl Claim for kind::Enroll {
     type Body = EnrollMode;
 
-    fn put(body: &Self::Body, e: &mut Put<'_>) -> PutResult {
-        e.u8(body.id())?;
-        Ok(())
+    fn put(body: &EnrollMode, e: &mut Put<'_>) -> PutResult {
+        body.put(e)
     }
 
-    fn get(d: &mut Get<'_>) -> GetResult<Self::Body> {
-        EnrollMode::from_id(d.u8()?)
+    fn get(d: &mut Get<'_>) -> GetResult<EnrollMode> {
+        EnrollMode::get(d)
+    }
+}
+
+impl Claim for kind::NewCode {
+    type Body = FreshCodes;
+
+    fn put(body: &FreshCodes, e: &mut Put<'_>) -> PutResult {
+        e.array(2)?;
+        body.second.put(e)?;
+        put_codes(&body.codes, e)
+    }
+
+    fn get(d: &mut Get<'_>) -> GetResult<FreshCodes> {
+        match d.array()? {
+            Some(2) => Ok(FreshCodes { second: SecondFactor::get(d)?, codes: get_codes(d)? }),
+            _ => Err(DecodeError::message("new codes of another shape")),
+        }
     }
 }
 
@@ -97,7 +154,9 @@ impl Claim for kind::Pending {
     type Body = PendingApp;
 
     fn put(body: &PendingApp, e: &mut Put<'_>) -> PutResult {
-        e.array(6)?.u8(body.mode.id())?.bytes(body.id.as_bytes())?.bytes(body.key.expose())?;
+        e.array(6)?;
+        body.mode.put(e)?;
+        e.bytes(body.id.as_bytes())?.bytes(body.key.expose())?;
         put_parameters(&body.parameters, e)
     }
 
@@ -115,8 +174,8 @@ impl Claim for kind::Confirmed {
     fn put(body: &ConfirmedApp, e: &mut Put<'_>) -> PutResult {
         e.array(3)?;
         kind::Pending::put(&body.app, e)?;
-        e.u64(body.step.get())?.bytes(body.recovery.expose())?;
-        Ok(())
+        e.u64(body.step.get())?;
+        put_codes(&body.recovery, e)
     }
 
     fn get(d: &mut Get<'_>) -> GetResult<ConfirmedApp> {
@@ -124,7 +183,7 @@ impl Claim for kind::Confirmed {
             Some(3) => Ok(ConfirmedApp {
                 app: kind::Pending::get(d)?,
                 step: TimeStep::new(d.u64()?),
-                recovery: RecoveryCode::from_bytes(get_array(d)?),
+                recovery: get_codes(d)?,
             }),
             _ => Err(DecodeError::message("a confirmed app of another shape")),
         }
@@ -133,12 +192,21 @@ impl Claim for kind::Confirmed {
 
 fn get_pending(d: &mut Get<'_>) -> GetResult<PendingApp> {
     Ok(PendingApp {
-        mode: EnrollMode::from_id(d.u8()?)?,
+        mode: EnrollMode::get(d)?,
         id: AuthenticatorId::from_bytes(get_array(d)?),
         key: SharedKey::from_bytes(d.bytes()?)
             .map_err(|_| DecodeError::message("a key of another length"))?,
         parameters: get_parameters(d)?,
     })
+}
+
+fn put_codes(codes: &[RecoveryCode], e: &mut Put<'_>) -> PutResult {
+    e.array(codes.len() as u64)?;
+    codes.iter().try_for_each(|code| e.bytes(code.expose()).map(|_| ()))
+}
+
+fn get_codes(d: &mut Get<'_>) -> GetResult<Vec<RecoveryCode>> {
+    get_list(d, 16, |d| get_array(d).map(RecoveryCode::from_bytes))
 }
 
 /// Three integers: algorithm, digits, period.

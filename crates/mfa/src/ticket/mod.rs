@@ -14,8 +14,8 @@ use mfa_core::time::UnixSeconds;
 use mfa_policy::Purpose;
 
 pub(crate) use body::{
-    Claim, ConfirmedApp, EnrollMode, PendingApp, get_first_factor, get_parameters, put_first_factor,
-    put_parameters,
+    Claim, ConfirmedApp, EnrollMode, FreshCodes, PendingApp, Question, get_first_factor, get_parameters,
+    put_first_factor, put_parameters,
 };
 
 use crate::codec::{
@@ -25,6 +25,7 @@ use crate::context::{CLOCK_SPREAD, Context, FirstFactor};
 use crate::error::{Error, Rejection};
 use crate::keyring::{Aad, SealBuffer, SealUse, Sealer};
 use crate::random::RandomSource;
+use crate::record::Record;
 
 /// A sealed ticket of one kind. Opaque, safe to hand to the browser, useless anywhere else.
 ///
@@ -89,6 +90,8 @@ pub(crate) struct Claims<K: Claim> {
     pub(crate) epoch: Option<Epoch>,
     pub(crate) first: FirstFactor,
     pub(crate) purpose: Purpose,
+    /// The record's generation of sessions; only what a session has led to depends on it.
+    pub(crate) generation: u32,
     pub(crate) body: K::Body,
 }
 
@@ -126,8 +129,18 @@ impl<K: Claim> Claims<K> {
         Ok(claims)
     }
 
+    /// Whether the record is still the one that these claims were made beside.
+    ///
+    /// What a sign-in has led to depends on the epoch alone (T2: no wrong guess kills it); what a session has led to also
+    /// ends with the session.
+    pub(crate) fn stand(&self, record: Option<&Record>) -> bool {
+        let is_of_session = self.purpose != Purpose::Session;
+        self.epoch == record.map(|record| record.epoch)
+            && (!is_of_session || record.is_none_or(|record| record.generation == self.generation))
+    }
+
     fn put(&self, e: &mut Put<'_>) -> PutResult {
-        e.map(6)?;
+        e.map(7)?;
         e.u8(0)?.u64(self.issued_at.get())?;
         e.u8(1)?.u64(self.expires_at.get())?;
         e.u8(2)?;
@@ -139,12 +152,14 @@ impl<K: Claim> Claims<K> {
         put_first_factor(&self.first, e)?;
         e.u8(4)?.u8(self.purpose.id())?;
         e.u8(5)?;
-        K::put(&self.body, e)
+        K::put(&self.body, e)?;
+        e.u8(6)?.u32(self.generation)?;
+        Ok(())
     }
 
     fn get(plain: &[u8]) -> GetResult<Self> {
         let (mut issued_at, mut expires_at, mut epoch) = (None, None, None);
-        let (mut first, mut purpose, mut body) = (None, None, None);
+        let (mut first, mut purpose, mut body, mut generation) = (None, None, None, None);
         get_fields(&mut Get::new(plain), |key, d| {
             match key {
                 0 => issued_at = Some(get_time(d)?),
@@ -153,6 +168,7 @@ impl<K: Claim> Claims<K> {
                 3 => first = Some(get_first_factor(d)?),
                 4 => purpose = Purpose::from_id(d.u8()?),
                 5 => body = Some(K::get(d)?),
+                6 => generation = Some(d.u32()?),
                 _ => return Ok(false),
             }
             Ok(true)
@@ -164,6 +180,7 @@ impl<K: Claim> Claims<K> {
             first: required(first, "first factor")?,
             purpose: required(purpose, "purpose")?,
             body: required(body, "body")?,
+            generation: required(generation, "generation")?,
         })
     }
 }
@@ -200,6 +217,11 @@ pub mod kind {
     #[derive(Debug)]
     #[non_exhaustive]
     pub struct Confirmed;
+
+    /// A new recovery code that waits to be saved.
+    #[derive(Debug)]
+    #[non_exhaustive]
+    pub struct NewCode;
 }
 
 macro_rules! kinds {
@@ -217,4 +239,5 @@ kinds! {
     Enroll = "enroll",
     Pending = "pending",
     Confirmed = "confirmed",
+    NewCode = "new-code",
 }
