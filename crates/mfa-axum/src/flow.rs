@@ -6,6 +6,8 @@ use std::str::FromStr;
 use mfa::{Assertion, Ticket, UnixSeconds, kind};
 use thiserror::Error;
 
+use crate::proven::Proven;
+
 /// The step a visitor stands at. Written with `to_string`, read back with `parse`; everything in it is sealed or
 /// harmless, so a host may keep it wherever it keeps sessions.
 #[derive(Clone, Default)]
@@ -28,14 +30,16 @@ pub enum Flow {
     Challenge(Ticket<kind::Challenge>),
     /// Nothing but a recovery code helps.
     RecoverOnly(Ticket<kind::Challenge>),
-    /// Everything is proved: the sealed assertion, for [`Mfa::open_assertion`](mfa::Mfa::open_assertion).
-    Proved(Box<str>),
+    /// Must give the code that was handed over after a reset, before enrolling.
+    Bind(Ticket<kind::Enroll>),
+    /// Everything is proved.
+    Proved(Proven),
 }
 
 impl Flow {
     /// The flow of somebody who has proved everything.
     pub fn proved(assertion: &Assertion) -> Self {
-        Self::Proved(Box::from(assertion.as_str()))
+        Self::Proved(Proven::new(assertion))
     }
 }
 
@@ -51,6 +55,7 @@ impl fmt::Debug for Flow {
             Self::Confirmed(_) => "Confirmed(..)",
             Self::Challenge(_) => "Challenge(..)",
             Self::RecoverOnly(_) => "RecoverOnly(..)",
+            Self::Bind(_) => "Bind(..)",
             Self::Proved(_) => "Proved(..)",
         })
     }
@@ -68,7 +73,8 @@ impl fmt::Display for Flow {
             Self::Confirmed(ticket) => write!(f, "confirmed {}", ticket.as_str()),
             Self::Challenge(ticket) => write!(f, "challenge {}", ticket.as_str()),
             Self::RecoverOnly(ticket) => write!(f, "recover-only {}", ticket.as_str()),
-            Self::Proved(assertion) => write!(f, "proved {assertion}"),
+            Self::Bind(ticket) => write!(f, "bind {}", ticket.as_str()),
+            Self::Proved(proven) => write!(f, "proved {proven}"),
         }
     }
 }
@@ -91,7 +97,8 @@ impl FromStr for Flow {
             ["confirmed", t] => Ok(Self::Confirmed(ticket(t)?)),
             ["challenge", t] => Ok(Self::Challenge(ticket(t)?)),
             ["recover-only", t] => Ok(Self::RecoverOnly(ticket(t)?)),
-            ["proved", assertion] => Ok(Self::Proved(Box::from(*assertion))),
+            ["bind", t] => Ok(Self::Bind(ticket(t)?)),
+            ["proved", words @ ..] => Proven::from_words(words).map(Self::Proved),
             _ => Err(InvalidFlow),
         }
     }
@@ -113,13 +120,24 @@ mod tests {
 
     #[test]
     fn a_flow_survives_its_text() {
-        for text in
-            ["none", "offer abc", "offer abc 1800000000", "pending abc", "proved abc", "recover-only x"]
-        {
+        for text in [
+            "none",
+            "offer abc",
+            "offer abc 1800000000",
+            "pending abc",
+            "bind abc",
+            "recover-only x",
+            "proved abc",
+            "proved abc fresh abcd verify change-app",
+            "proved abc transaction abcd",
+            "proved abc fresh abcd new-code abc",
+        ] {
             let flow = text.parse::<Flow>().unwrap();
             assert_eq!(flow.to_string(), text);
             assert!(!format!("{flow:?}").contains("abc"));
         }
-        assert!("".parse::<Flow>().is_err() && "offer a b c".parse::<Flow>().is_err());
+        for text in ["", "offer a b c", "proved", "proved a b", "proved a fresh", "proved a verify"] {
+            assert!(text.parse::<Flow>().is_err(), "{text}");
+        }
     }
 }

@@ -4,12 +4,15 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use mfa::{Context, FirstFactor};
+use axum::response::Response;
+use mfa::{Assertion, Context, DeviceToken, Event, FirstFactor, Pseudonym, Transaction};
 
 use crate::flow::Flow;
+use crate::form::Form;
 
 /// The host's sessions, as the pages see them. Implement it over whatever session layer the host has.
 ///
@@ -50,6 +53,92 @@ pub trait Host: Clone + Send + Sync + 'static {
 
     /// Where somebody who has proved everything is sent.
     fn home_path(&self) -> &str;
+
+    /// Checks the first factor again, from the field `password` of the form, and answers it with its time; `None` when it
+    /// is wrong. Throttle it like the sign-in page. The pages keep nothing of the form. For people with
+    /// [`Visitor::has_password`]; the others are sent to sign in again.
+    ///
+    /// # Errors
+    /// [`HostError`] when it cannot be told; the request is then answered 503.
+    fn check_password(
+        &self,
+        visitor: &Visitor,
+        form: &Form,
+    ) -> impl Future<Output = Result<Option<FirstFactor>, HostError>> + Send {
+        let _ = (visitor, form);
+        async { Ok(None) }
+    }
+
+    /// Carries out what was begun with [`Pages::with_fresh_proof`](crate::Pages::with_fresh_proof), and answers with a page
+    /// or the way to one. `proof` was fresh for its purpose when this was called; who may do what is still judged here.
+    ///
+    /// # Errors
+    /// [`HostError`], answered 503.
+    fn run_errand(
+        &self,
+        visitor: &Visitor,
+        errand: &str,
+        proof: &Assertion,
+    ) -> impl Future<Output = Result<Response, HostError>> + Send {
+        let _ = (visitor, errand, proof);
+        async { Err("this host has no errands".into()) }
+    }
+
+    /// Carries out a transaction that was confirmed and redeemed, and answers with the way to the page that shows it. Called
+    /// again for the same transaction when an earlier answer was lost: look it up by its id, and pay once.
+    ///
+    /// # Errors
+    /// [`HostError`], answered 503.
+    fn carry_out(
+        &self,
+        visitor: &Visitor,
+        transaction: &Transaction,
+    ) -> impl Future<Output = Result<Response, HostError>> + Send {
+        let _ = (visitor, transaction);
+        async { Err("this host has no transactions".into()) }
+    }
+
+    /// Keeps the person's wish that MFA is always required of them. The host passes it to policy as an attribute.
+    ///
+    /// # Errors
+    /// [`HostError`], answered 503.
+    fn keep_always_require(
+        &self,
+        visitor: &Visitor,
+        on: bool,
+    ) -> impl Future<Output = Result<(), HostError>> + Send {
+        let _ = (visitor, on);
+        async { Err("this host does not keep the wish".into()) }
+    }
+
+    /// Hands the browser the token by which it is remembered: a cookie that outlives the session, `HttpOnly` and `Secure`,
+    /// given back with [`Context::device`]. Unless this is implemented, nothing is remembered.
+    ///
+    /// # Errors
+    /// [`HostError`], answered 503.
+    fn remember_device(
+        &self,
+        visitor: &Visitor,
+        token: &DeviceToken,
+        lifetime: Duration,
+    ) -> impl Future<Output = Result<HeaderMap, HostError>> + Send {
+        let _ = (visitor, token, lifetime);
+        async { Ok(HeaderMap::new()) }
+    }
+
+    /// The latest events of the subject, the newest first, from wherever the host keeps what it reads with
+    /// [`Mfa::events`](mfa::Mfa::events).
+    ///
+    /// # Errors
+    /// [`HostError`], answered 503.
+    fn recent_events(
+        &self,
+        visitor: &Visitor,
+        subject: Pseudonym,
+    ) -> impl Future<Output = Result<Vec<Event>, HostError>> + Send {
+        let _ = (visitor, subject);
+        async { Ok(Vec::new()) }
+    }
 }
 
 /// A person with a session: the first factor was right.
@@ -66,6 +155,10 @@ pub struct Visitor {
     pub csrf: String,
     /// Names the session to the host, for [`Host::keep`]; the pages never look at it.
     pub session: String,
+    /// Whether the first factor is a password that can be asked for again; otherwise the person signs in again.
+    pub has_password: bool,
+    /// Whether the person wishes that MFA is always required of them; `None` where the host does not keep such a wish.
+    pub always_require: Option<bool>,
     /// The languages the visitor prefers, best first, such as `es-MX`; usually from `Accept-Language`.
     pub languages: Vec<String>,
 }
@@ -100,6 +193,22 @@ pub(crate) trait DynHost: Send + Sync + 'static {
     fn keep<'a>(&'a self, visitor: &'a Visitor, flow: &'a Flow, renew: Renew) -> Answer<'a, HeaderMap>;
     fn sign_in_path(&self) -> &str;
     fn home_path(&self) -> &str;
+    fn check_password<'a>(&'a self, visitor: &'a Visitor, form: &'a Form) -> Answer<'a, Option<FirstFactor>>;
+    fn run_errand<'a>(
+        &'a self,
+        visitor: &'a Visitor,
+        errand: &'a str,
+        proof: &'a Assertion,
+    ) -> Answer<'a, Response>;
+    fn carry_out<'a>(&'a self, visitor: &'a Visitor, transaction: &'a Transaction) -> Answer<'a, Response>;
+    fn keep_always_require<'a>(&'a self, visitor: &'a Visitor, on: bool) -> Answer<'a, ()>;
+    fn remember_device<'a>(
+        &'a self,
+        visitor: &'a Visitor,
+        token: &'a DeviceToken,
+        lifetime: Duration,
+    ) -> Answer<'a, HeaderMap>;
+    fn recent_events<'a>(&'a self, visitor: &'a Visitor, subject: Pseudonym) -> Answer<'a, Vec<Event>>;
 }
 
 impl<H: Host> DynHost for H {
@@ -117,5 +226,39 @@ impl<H: Host> DynHost for H {
 
     fn home_path(&self) -> &str {
         Host::home_path(self)
+    }
+
+    fn check_password<'a>(&'a self, visitor: &'a Visitor, form: &'a Form) -> Answer<'a, Option<FirstFactor>> {
+        Box::pin(Host::check_password(self, visitor, form))
+    }
+
+    fn run_errand<'a>(
+        &'a self,
+        visitor: &'a Visitor,
+        errand: &'a str,
+        proof: &'a Assertion,
+    ) -> Answer<'a, Response> {
+        Box::pin(Host::run_errand(self, visitor, errand, proof))
+    }
+
+    fn carry_out<'a>(&'a self, visitor: &'a Visitor, transaction: &'a Transaction) -> Answer<'a, Response> {
+        Box::pin(Host::carry_out(self, visitor, transaction))
+    }
+
+    fn keep_always_require<'a>(&'a self, visitor: &'a Visitor, on: bool) -> Answer<'a, ()> {
+        Box::pin(Host::keep_always_require(self, visitor, on))
+    }
+
+    fn remember_device<'a>(
+        &'a self,
+        visitor: &'a Visitor,
+        token: &'a DeviceToken,
+        lifetime: Duration,
+    ) -> Answer<'a, HeaderMap> {
+        Box::pin(Host::remember_device(self, visitor, token, lifetime))
+    }
+
+    fn recent_events<'a>(&'a self, visitor: &'a Visitor, subject: Pseudonym) -> Answer<'a, Vec<Event>> {
+        Box::pin(Host::recent_events(self, visitor, subject))
     }
 }

@@ -64,6 +64,7 @@ mod layout;
 mod origin;
 mod pages;
 mod paths;
+mod proven;
 mod refusal;
 mod require;
 mod serve;
@@ -78,15 +79,16 @@ pub use layout::Layout;
 pub use origin::is_same_origin;
 pub use pages::{Pages, PagesBuilder, PagesError};
 pub use paths::Paths;
+pub use proven::Proven;
 pub use refusal::Refusal;
-pub use require::RequireMfa;
+pub use require::{Fresh, Manage, ProofPurpose, Recovering, RequireMfa, StepUp};
 pub use templates::{
-    AppPage, ChallengePage, DefaultTemplates, Hidden, LayoutPage, MethodPage, ProblemPage, RecoverPage,
-    Rendered, RequiredPage, SavePage, Templates, html_escape,
+    AppPage, BindPage, ChallengePage, DefaultTemplates, Hidden, LayoutPage, MethodPage, ProblemPage,
+    RecoverPage, Rendered, RequiredPage, SavePage, SecurityPage, Templates, VerifyPage, html_escape,
 };
 pub use texts::{
-    AlertTexts, AppTexts, Catalogue, ChallengeTexts, CommonTexts, MethodTexts, ProblemTexts, RecoverTexts,
-    RequiredTexts, SaveTexts, Texts, TextsError, TextsFault,
+    AlertTexts, AppTexts, BindTexts, Catalogue, ChallengeTexts, CommonTexts, MethodTexts, ProblemTexts,
+    RecoverTexts, RequiredTexts, SaveTexts, SecurityTexts, Texts, TextsError, TextsFault, VerifyTexts,
 };
 
 /// The blocks of the README, run as tests.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
-use mfa::{Mfa, Next};
+use mfa::policy::Purpose;
+use mfa::{Asked, Mfa, Next, Rejection, Transaction, UnixSeconds, Wanted};
 use thiserror::Error;
 
 use crate::answer;
@@ -18,9 +19,11 @@ use crate::host::{DynHost, Host, HostError, Renew, Visitor};
 use crate::language::accepted_languages;
 use crate::layout::Layout;
 use crate::paths::Paths;
+use crate::proven::{Beside, Errand};
 use crate::refusal::Refusal;
+use crate::require::RequireMfa;
 use crate::serve;
-use crate::templates::{DefaultTemplates, Templates};
+use crate::templates::{DefaultTemplates, ProblemPage, Templates};
 use crate::texts::Catalogue;
 
 /// The ready-made pages. Cheap to clone; keep it in the host's state, where [`RequireMfa`](crate::RequireMfa) finds it.
@@ -114,6 +117,7 @@ impl Pages {
     pub(crate) async fn begin_with(&self, visitor: &Visitor, renew: Renew) -> Response {
         let flow = match self.inner.mfa.begin(&visitor.context, visitor.first_factor.clone()).await {
             Ok(Next::Proved(assertion)) => Flow::proved(&assertion),
+            Ok(Next::Offer(menu) | Next::Enroll(menu)) if menu.needs_binding_code => Flow::Bind(menu.ticket),
             Ok(Next::Offer(menu)) => Flow::Offer(menu.ticket, menu.required_from),
             Ok(Next::Enroll(menu)) => Flow::Enroll(menu.ticket),
             Ok(Next::Challenge(challenge)) => Flow::Challenge(challenge.ticket),
@@ -123,6 +127,60 @@ impl Pages {
             Err(error) => return self.refuse_visitor(visitor, self.told(&error), false),
         };
         self.go(visitor, &flow, renew).await
+    }
+
+    /// Runs `errand` ([`Host::run_errand`]) with proof that is fresh for `purpose`: at once where the session has it, and
+    /// otherwise after "Verify Your Identity". For actions that a person must not have to begin again, such as a form that
+    /// was filled in. The errand is at most 256 bytes; it travels through the browser, and allows nothing by itself.
+    pub async fn with_fresh_proof(&self, secured: &RequireMfa, purpose: Purpose, errand: &str) -> Response {
+        let errand = Errand::Host { purpose, name: Box::from(errand) };
+        serve::run_or_verify(self, secured, errand).await
+    }
+
+    /// Asks for a second factor for this transaction, then redeems it and has it [carried out](Host::carry_out).
+    pub async fn confirm(&self, secured: &RequireMfa, transaction: &Transaction) -> Response {
+        let visitor = &secured.visitor;
+        let (mfa, wanted) = (&self.inner.mfa, Wanted::Transaction(transaction));
+        match mfa.challenge(&visitor.context, &secured.assertion, wanted, None).await {
+            Ok(Asked::Challenge(challenge)) => {
+                self.verify_beside(secured, Beside::Transaction(challenge.ticket)).await
+            }
+            Ok(Asked::Throttled { until }) | Err(mfa::Error::Rejected(Rejection::Throttled { until })) => {
+                self.too_many(visitor, until)
+            }
+            Ok(_) => self.refuse_visitor(visitor, Refusal::Forbidden, false),
+            Err(error) => self.refuse_visitor(visitor, self.told(&error), false),
+        }
+    }
+
+    /// Leads to "Verify Your Identity", and from there to `errand`.
+    pub(crate) async fn verify_first(&self, secured: &RequireMfa, errand: Errand) -> Response {
+        self.verify_beside(secured, Beside::Verify(errand)).await
+    }
+
+    async fn verify_beside(&self, secured: &RequireMfa, beside: Beside) -> Response {
+        let visitor = &secured.visitor;
+        let Flow::Proved(proven) = &visitor.flow else {
+            return self.refuse_visitor(visitor, Refusal::Expired, false);
+        };
+        match self.inner.host.keep(visitor, &Flow::Proved(proven.beside(beside)), Renew::No).await {
+            Ok(headers) => answer::with_headers(answer::see_other(&self.inner.paths.verify), headers),
+            Err(error) => self.refuse_visitor(visitor, self.host_failed(&error), false),
+        }
+    }
+
+    /// 429 for somebody who has no page to show it on.
+    fn too_many(&self, visitor: &Visitor, until: UnixSeconds) -> Response {
+        let (_, texts) = self.inner.catalogue.select(visitor.languages.iter().map(String::as_str));
+        let page = ProblemPage { texts, link: &self.inner.paths.home, link_text: &texts.common.home };
+        match self.inner.templates.problem(&page) {
+            Ok(main) => {
+                let alert = texts.too_many(until);
+                let layout = self.layout(&texts.verify.title).visitor(visitor);
+                layout.status(StatusCode::TOO_MANY_REQUESTS).alert(&alert).respond(&main)
+            }
+            Err(_) => answer::bare_unavailable(),
+        }
     }
 
     /// Keeps the flow and sends the visitor to its page.

@@ -27,6 +27,18 @@ pub struct Paths {
     pub challenge: String,
     /// "Use a Recovery Code".
     pub recover: String,
+    /// The code that was handed over after a reset.
+    pub bind: String,
+    /// "Verify Your Identity".
+    pub verify: String,
+    /// "Password & Security"; posting to it changes something.
+    pub security: String,
+    /// "Save Your Recovery Code", for a new one that was asked for.
+    pub new_code: String,
+    /// As [`Paths::copy`], for a new code (POST).
+    pub new_code_copy: String,
+    /// As [`Paths::download`], for a new code (POST).
+    pub new_code_download: String,
     /// The host's sign-in page.
     pub sign_in: String,
     /// The host's page after signing in.
@@ -48,6 +60,12 @@ pub(crate) enum Route {
     Download,
     Challenge,
     Recover,
+    Bind,
+    Verify,
+    Security,
+    NewCode,
+    NewCodeCopy,
+    NewCodeDownload,
     Style,
     Script,
     Unknown,
@@ -73,6 +91,12 @@ impl Paths {
             download: at("recovery-code/download"),
             challenge: at("challenge"),
             recover: at("recover"),
+            bind: at("binding-code"),
+            verify: at("verify"),
+            security: at("security"),
+            new_code: at("new-recovery-code"),
+            new_code_copy: at("new-recovery-code/copy"),
+            new_code_download: at("new-recovery-code/download"),
             style: at(&assets::STYLE.name()),
             script: at(&assets::SCRIPT.name()),
             sign_in: sign_in.to_owned(),
@@ -92,6 +116,12 @@ impl Paths {
             (&self.download, Route::Download),
             (&self.challenge, Route::Challenge),
             (&self.recover, Route::Recover),
+            (&self.bind, Route::Bind),
+            (&self.verify, Route::Verify),
+            (&self.security, Route::Security),
+            (&self.new_code, Route::NewCode),
+            (&self.new_code_copy, Route::NewCodeCopy),
+            (&self.new_code_download, Route::NewCodeDownload),
             (&self.style, Route::Style),
             (&self.script, Route::Script),
         ];
@@ -108,6 +138,7 @@ impl Paths {
             Flow::Confirmed(_) => &self.save,
             Flow::Challenge(_) => &self.challenge,
             Flow::RecoverOnly(_) => &self.recover,
+            Flow::Bind(_) => &self.bind,
             Flow::Proved(_) => &self.home,
         }
     }

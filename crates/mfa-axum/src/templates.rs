@@ -7,6 +7,7 @@ use askama::Template;
 use crate::host::HostError;
 use crate::paths::Paths;
 use crate::texts::Texts;
+use mfa::Transaction;
 
 /// HTML, or the template engine's failure (answered 503).
 pub type Rendered = Result<String, HostError>;
@@ -88,6 +89,30 @@ pub trait Templates: Send + Sync + 'static {
     /// # Errors
     /// Whatever the template engine says.
     fn recover(&self, page: &RecoverPage<'_>) -> Rendered {
+        render(page)
+    }
+
+    /// The code that was handed over after a reset.
+    ///
+    /// # Errors
+    /// Whatever the template engine says.
+    fn bind(&self, page: &BindPage<'_>) -> Rendered {
+        render(page)
+    }
+
+    /// "Verify Your Identity".
+    ///
+    /// # Errors
+    /// Whatever the template engine says.
+    fn verify(&self, page: &VerifyPage<'_>) -> Rendered {
+        render(page)
+    }
+
+    /// "Password & Security".
+    ///
+    /// # Errors
+    /// Whatever the template engine says.
+    fn security(&self, page: &SecurityPage<'_>) -> Rendered {
         render(page)
     }
 
@@ -224,7 +249,13 @@ pub struct SavePage<'a> {
     pub paths: &'a Paths,
     /// The hidden fields.
     pub hidden: Hidden<'a>,
-    /// The code, in groups. Secret.
+    /// Where the forms go: to go on, to copy, to download.
+    pub action: &'a str,
+    /// For [Copy] without script.
+    pub copy: &'a str,
+    /// For [Download].
+    pub download: &'a str,
+    /// The code, in groups; several, one a line. Secret.
     pub recovery_code: &'a str,
     /// Whether [Copy] was sent without script: show the code in a field, to be copied by hand.
     pub is_copying: bool,
@@ -252,6 +283,8 @@ pub struct ChallengePage<'a> {
     pub paths: &'a Paths,
     /// The hidden fields.
     pub hidden: Hidden<'a>,
+    /// "Remember this device for …", where policy remembers any.
+    pub remember: Option<String>,
     /// Whether the alert is about the code.
     pub is_invalid: bool,
 }
@@ -271,6 +304,85 @@ pub struct RecoverPage<'a> {
     pub is_only_way: bool,
     /// Whether the alert is about the code.
     pub is_invalid: bool,
+}
+
+/// The code that was handed over after a reset.
+#[derive(Clone, Debug, Template)]
+#[template(path = "bind.html")]
+#[non_exhaustive]
+pub struct BindPage<'a> {
+    /// The texts of the visitor's language.
+    pub texts: &'a Texts,
+    /// Where things are.
+    pub paths: &'a Paths,
+    /// The hidden fields.
+    pub hidden: Hidden<'a>,
+    /// Whether the alert is about the code.
+    pub is_invalid: bool,
+}
+
+/// "Verify Your Identity".
+#[derive(Clone, Debug, Template)]
+#[template(path = "verify.html")]
+#[non_exhaustive]
+pub struct VerifyPage<'a> {
+    /// The texts of the visitor's language.
+    pub texts: &'a Texts,
+    /// Where things are.
+    pub paths: &'a Paths,
+    /// The hidden fields; the ticket may be empty.
+    pub hidden: Hidden<'a>,
+    /// For the hidden field `errand`.
+    pub errand: &'a str,
+    /// What is confirmed, where it is a transaction: this and nothing else.
+    pub transaction: Option<&'a Transaction>,
+    /// Whether the password is asked for.
+    pub password: bool,
+    /// Whether a code is asked for.
+    pub code: bool,
+    /// Whether the person has no password here and signs in again instead.
+    pub sign_in_again: bool,
+    /// Whether the alert is about the fields.
+    pub is_invalid: bool,
+}
+
+/// "Password & Security".
+#[derive(Clone, Debug, Template)]
+#[template(path = "security.html")]
+#[non_exhaustive]
+pub struct SecurityPage<'a> {
+    /// The texts of the visitor's language.
+    pub texts: &'a Texts,
+    /// Where things are.
+    pub paths: &'a Paths,
+    /// For the field `csrf` of each form.
+    pub csrf: &'a str,
+    /// Whether MFA is on offer to this person, or in use.
+    pub is_available: bool,
+    /// Whether MFA is a must.
+    pub is_required: bool,
+    /// The apps on record.
+    pub apps: Vec<SecurityApp>,
+    /// When the live recovery code was saved.
+    pub recovery_code: Option<String>,
+    /// The switch "Always require": on or off; `None` where the host has none.
+    pub always_require: Option<bool>,
+    /// When each remembered device was.
+    pub devices: Vec<String>,
+    /// What happened lately, the newest first: when, and what.
+    pub events: Vec<(String, &'a str)>,
+}
+
+/// An app as "Password & Security" shows it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SecurityApp {
+    /// Names it in forms.
+    pub id: String,
+    /// How it stands, with dates.
+    pub lines: Vec<String>,
+    /// Whether it may be removed.
+    pub may_remove: bool,
 }
 
 /// Expired, refused, unavailable.

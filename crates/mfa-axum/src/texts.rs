@@ -1,8 +1,9 @@
 //! The words of the pages: one typed set of texts for each language, in one open catalogue.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use mfa::UnixSeconds;
+use mfa::{EventKind, UnixSeconds};
 use serde::Deserialize;
 use thiserror::Error;
 use time::OffsetDateTime;
@@ -36,6 +37,14 @@ texts! {
         challenge: ChallengeTexts,
         /// "Use a Recovery Code".
         recover: RecoverTexts,
+        /// The code that was handed over after a reset.
+        bind: BindTexts,
+        /// "Verify Your Identity".
+        verify: VerifyTexts,
+        /// "Password & Security".
+        security: SecurityTexts,
+        /// What happened, by the name of the event ([`EventKind::name`](mfa::EventKind::name)).
+        events: BTreeMap<String, String>,
         /// Sentences about refused input.
         alert: AlertTexts,
         /// Pages that end a ceremony.
@@ -149,6 +158,8 @@ texts! {
         lead: String,
         /// The link to the recovery code page.
         recover: String,
+        /// The check box that asks to be remembered for `{days}` days.
+        remember: String,
     }
 
     /// "Use a Recovery Code".
@@ -169,6 +180,94 @@ texts! {
         help: String,
     }
 
+    /// The code that was handed over after a reset.
+    BindTexts {
+        /// The title.
+        title: String,
+        /// What to do.
+        lead: String,
+        /// The label of the field.
+        code_label: String,
+        /// Who helps without a code.
+        help: String,
+    }
+
+    /// "Verify Your Identity".
+    VerifyTexts {
+        /// The title.
+        title: String,
+        /// Why, for a change or an action.
+        lead: String,
+        /// Why, for a transaction.
+        transaction: String,
+        /// The label of the amount.
+        amount: String,
+        /// The label of the payee.
+        payee: String,
+        /// The label of the password field.
+        password: String,
+        /// The button for a transaction.
+        confirm: String,
+        /// For people without a password here.
+        sign_in_again: String,
+        /// The link away.
+        cancel: String,
+    }
+
+    /// "Password & Security".
+    SecurityTexts {
+        /// The title.
+        title: String,
+        /// Why nothing is on offer.
+        unavailable: String,
+        /// That MFA is a must.
+        required: String,
+        /// The heading of the app.
+        app: String,
+        /// That there is no app.
+        no_app: String,
+        /// An app that works, since `{date}`.
+        app_since: String,
+        /// An app last used on `{date}`.
+        app_used: String,
+        /// An app that counts as lost.
+        app_suspended: String,
+        /// An app that too many wrong codes disabled.
+        app_disabled: String,
+        /// The button for the first app.
+        add_app: String,
+        /// The button for another app.
+        change_app: String,
+        /// The button that removes it.
+        remove_app: String,
+        /// The heading of the recovery code.
+        recovery_code: String,
+        /// When it was saved: `{date}`.
+        recovery_code_since: String,
+        /// The button for a new one.
+        new_recovery_code: String,
+        /// The heading and label of the switch.
+        always_require: String,
+        /// What it does.
+        always_require_detail: String,
+        /// Why it cannot be turned off.
+        always_require_locked: String,
+        /// The button that keeps it.
+        save: String,
+        /// The heading of the remembered devices.
+        devices: String,
+        /// That there are none.
+        no_devices: String,
+        /// One remembered on `{date}`.
+        device_since: String,
+        /// The button that forgets them.
+        forget_devices: String,
+        /// The heading of the events.
+        events: String,
+        /// That there are none.
+        no_events: String,
+    }
+
     /// Sentences about refused input.
     AlertTexts {
         /// Wrong, expired or unknown.
@@ -181,6 +280,8 @@ texts! {
         malformed_recovery_code: String,
         /// Throttled until `{time}`.
         too_many: String,
+        /// The password is not right.
+        wrong_password: String,
         /// The box is not ticked.
         not_saved: String,
         /// No method was chosen.
@@ -238,6 +339,24 @@ impl Texts {
             .replace("{day}", &date.day().to_string())
             .replace("{month}", self.common.months.get(month).map_or("", String::as_str))
             .replace("{year}", &date.year().to_string())
+    }
+
+    /// The date and time of `moment` in UTC.
+    pub fn date_and_time(&self, moment: UnixSeconds) -> String {
+        let (hour, minute, _) = calendar(moment).to_hms();
+        format!("{} {hour:02}:{minute:02} UTC", self.date(moment))
+    }
+
+    /// The check box that asks to be remembered for so long.
+    pub fn remember(&self, lifetime: Duration) -> String {
+        let days = lifetime.as_secs().div_ceil(24 * 60 * 60);
+        self.challenge.remember.replace("{days}", &days.to_string())
+    }
+
+    /// What happened, for people.
+    pub fn event(&self, kind: EventKind) -> &str {
+        let known = self.events.get(kind.name()).or_else(|| self.events.get("unknown"));
+        known.map_or("", String::as_str)
     }
 
     /// The throttling sentence with its time, such as `14:05:30 UTC`.

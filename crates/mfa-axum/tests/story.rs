@@ -145,7 +145,7 @@ async fn the_recovery_code_can_be_copied_and_downloaded_without_script() {
     let page = browser.submit("/mfa/recovery-code/copy", &[]).await;
     is_status(&page, 200);
     assert_eq!(page.title(), "Save Your Recovery Code");
-    assert!(page.body.contains(&format!("value=\"{code}\" readonly autofocus")));
+    assert!(page.body.contains(&format!("readonly autofocus>{code}</textarea>")));
 
     assert!(browser.page.contains("formaction=\"/mfa/recovery-code/download\""));
     let hidden = browser.hidden();

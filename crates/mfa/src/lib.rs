@@ -92,7 +92,7 @@ pub use setup::MfaBuilder;
 pub use ticket::{Kind, Ticket, kind};
 pub use transaction::{InvalidTransaction, Transaction};
 
-pub use mfa_core::id::{AuthenticatorId, SessionBinding, SubjectId, SubjectKey, TenantId};
+pub use mfa_core::id::{AuthenticatorId, Pseudonym, SessionBinding, SubjectId, SubjectKey, TenantId};
 pub use mfa_core::time::UnixSeconds;
 /// Rules: who must, who may, with what, how fresh.
 pub use mfa_policy as policy;

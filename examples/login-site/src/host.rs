@@ -121,6 +121,8 @@ impl SiteHost {
             flow: session.flow.parse().unwrap_or_default(),
             csrf: session.csrf,
             session: HEXLOWER.encode(hash),
+            has_password: account.provider.is_none(),
+            always_require: None,
             languages: accepted_languages(&request.headers),
         }))
     }

@@ -11,7 +11,7 @@ use crate::flow::Flow;
 use crate::form::Form;
 use crate::host::Renew;
 use crate::refusal::Refusal;
-use crate::templates::{AppPage, MethodPage, RequiredPage, SavePage};
+use crate::templates::{AppPage, BindPage, MethodPage, RequiredPage, SavePage};
 
 pub(super) async fn show_required(visit: &Visit<'_>) -> Response {
     let (ticket, offered) = match &visit.visitor.flow {
@@ -168,7 +168,7 @@ pub(super) async fn confirm(visit: &Visit<'_>, form: &Form) -> Response {
     let (mfa, context) = (visit.mfa(), &visit.visitor.context);
     let error = match mfa.confirm(context, &ticket, form.get("code").unwrap_or_default()).await {
         Ok(confirmed) => {
-            return visit.go(Flow::Pending(ticket), Flow::Confirmed(confirmed.ticket), Renew::No).await;
+            return visit.go_on(Flow::Pending(ticket), Flow::Confirmed(confirmed.ticket)).await;
         }
         Err(error) => error,
     };
@@ -195,6 +195,9 @@ fn save(visit: &Visit<'_>, confirmed: &ConfirmedEnrollment, is_copying: bool, sa
         texts,
         paths,
         hidden: visit.hidden(&confirmed.ticket),
+        action: &paths.save,
+        copy: &paths.copy,
+        download: &paths.download,
         recovery_code: confirmed.expose_recovery_code(),
         is_copying,
         is_invalid: said.is_invalid(),
@@ -211,7 +214,12 @@ pub(super) async fn activate(visit: &Visit<'_>, form: &Form) -> Response {
         };
         return match visit.mfa().activate(&visit.visitor.context, &ticket, Acknowledged).await {
             Ok(assertion) => {
-                visit.go(Flow::Confirmed(ticket), Flow::proved(&assertion), Renew::NewSessionId).await
+                let proved = Flow::proved(&assertion);
+                let path = match &visit.visitor.flow {
+                    Flow::Proved(_) => &visit.paths().security,
+                    _ => &visit.paths().home,
+                };
+                visit.go_to(Flow::Confirmed(ticket), proved, Renew::NewSessionId, path).await
             }
             Err(error) => visit.over(visit.pages.told(&error), &ticket).await,
         };
@@ -236,12 +244,13 @@ pub(super) async fn copy(visit: &Visit<'_>, form: &Form) -> Response {
 /// [Download]
 pub(super) async fn download(visit: &Visit<'_>, form: &Form) -> Response {
     match confirmed(visit, form).await {
-        Ok(confirmed) => {
-            let content = format!("{}\n", confirmed.expose_recovery_code());
-            answer::text_file("recovery-code.txt", content)
-        }
+        Ok(confirmed) => as_file(confirmed.expose_recovery_code()),
         Err(answer) => answer,
     }
+}
+
+pub(super) fn as_file(recovery_code: &str) -> Response {
+    answer::text_file("recovery-code.txt", format!("{recovery_code}\n"))
 }
 
 async fn confirmed(visit: &Visit<'_>, form: &Form) -> Result<ConfirmedEnrollment, Response> {
@@ -252,8 +261,37 @@ async fn confirmed(visit: &Visit<'_>, form: &Form) -> Result<ConfirmedEnrollment
     }
 }
 
-fn is_ticked(form: &Form) -> bool {
+pub(super) fn is_ticked(form: &Form) -> bool {
     matches!(form.get("saved"), Some("yes" | "on" | "true" | "1"))
+}
+
+pub(super) async fn show_bind(visit: &Visit<'_>, ticket: &Ticket<kind::Enroll>) -> Response {
+    match still_good(visit, ticket).await {
+        Ok(()) => binding(visit, ticket, &Said::nothing()),
+        Err(answer) => answer,
+    }
+}
+
+fn binding(visit: &Visit<'_>, ticket: &Ticket<kind::Enroll>, said: &Said) -> Response {
+    let (texts, paths, hidden) = (visit.texts, visit.paths(), visit.hidden(ticket));
+    let page = BindPage { texts, paths, hidden, is_invalid: said.is_invalid() };
+    visit.page(&texts.bind.title, said, visit.templates().bind(&page))
+}
+
+/// The code that was handed over after a reset.
+pub(super) async fn bind(visit: &Visit<'_>, form: &Form) -> Response {
+    let ticket = match visit.ticket::<kind::Enroll>(form) {
+        Ok(ticket) => ticket,
+        Err(answer) => return answer,
+    };
+    let code = form.get("binding_code").unwrap_or_default().trim_matches(['\r', '\n']);
+    match visit.mfa().bind(&visit.visitor.context, &ticket, code).await {
+        Ok(menu) => visit.go(Flow::Bind(ticket), Flow::Enroll(menu.ticket), Renew::No).await,
+        Err(error) => match visit.failed(&error, &visit.texts.alert.malformed_recovery_code, &ticket).await {
+            Ok(said) => binding(visit, &ticket, &said),
+            Err(answer) => answer,
+        },
+    }
 }
 
 /// Whether enrolling can still go on.

@@ -1,8 +1,12 @@
 //! One door for every request below the mount: who asks, for which page, from where; then the page.
 
 mod enrollment;
+mod security;
 mod sign_in;
+mod verify;
 mod visit;
+
+pub(crate) use verify::run_or_verify;
 
 use axum::extract::Request;
 use axum::http::Method;
@@ -15,6 +19,7 @@ use crate::form::{Form, FormError};
 use crate::origin::is_same_origin;
 use crate::pages::Pages;
 use crate::paths::Route;
+use crate::proven::Beside;
 use crate::refusal::Refusal;
 use visit::Visit;
 
@@ -61,10 +66,25 @@ async fn show(visit: &Visit<'_>, route: Route) -> Response {
         }
         (Flow::Pending(ticket), Route::App) => enrollment::show_app(visit, ticket).await,
         (Flow::Confirmed(ticket), Route::Save) => enrollment::show_save(visit, ticket).await,
+        (Flow::Bind(ticket), Route::Bind) => enrollment::show_bind(visit, ticket).await,
         (Flow::Challenge(ticket), Route::Challenge) => sign_in::show_challenge(visit, ticket).await,
         (Flow::Challenge(ticket) | Flow::RecoverOnly(ticket), Route::Recover) => {
             sign_in::show_recover(visit, ticket).await
         }
+        (Flow::Proved(proven), _) => show_beside(visit, &proven.beside, route).await,
+        _ => visit.to_its_page(),
+    }
+}
+
+/// The pages of a session that is proved.
+async fn show_beside(visit: &Visit<'_>, beside: &Beside, route: Route) -> Response {
+    match (beside, route) {
+        (_, Route::Security) => security::show(visit).await,
+        (Beside::Verify(_) | Beside::Transaction(_), Route::Verify) => verify::show(visit, beside).await,
+        (Beside::Pending(ticket), Route::App) => enrollment::show_app(visit, ticket).await,
+        (Beside::Confirmed(ticket), Route::Save) => enrollment::show_save(visit, ticket).await,
+        (Beside::NewCode(ticket), Route::NewCode) => security::show_new_code(visit, ticket).await,
+        (_, Route::Verify | Route::NewCode) => answer::see_other(&visit.paths().security),
         _ => visit.to_its_page(),
     }
 }
@@ -72,21 +92,25 @@ async fn show(visit: &Visit<'_>, route: Route) -> Response {
 /// Does what a form asks for. The ticket in the form says which ceremony it is about, so that two tabs do not mix;
 /// whether it is still good is the library's judgement.
 async fn act(visit: &Visit<'_>, route: Route, form: &Form) -> Response {
-    // A form left over from before everything was proved must not take that away again.
-    if matches!(visit.visitor.flow, Flow::Proved(_)) {
-        return visit.refuse(Refusal::Expired);
-    }
-    match route {
-        Route::Required => enrollment::set_up(visit, form).await,
-        Route::Skip => enrollment::skip(visit, form).await,
-        Route::Method => enrollment::choose(visit, form).await,
-        Route::App => enrollment::confirm(visit, form).await,
-        Route::Save => enrollment::activate(visit, form).await,
-        Route::Copy => enrollment::copy(visit, form).await,
-        Route::Download => enrollment::download(visit, form).await,
-        Route::Challenge => sign_in::verify(visit, form).await,
-        Route::Recover => sign_in::recover(visit, form).await,
-        Route::Style | Route::Script | Route::Unknown => visit.to_its_page(),
+    match (&visit.visitor.flow, route) {
+        (Flow::Proved(_), Route::Security) => security::change(visit, form).await,
+        (Flow::Proved(proven), Route::Verify) => verify::verify(visit, proven, form).await,
+        (Flow::Proved(_), Route::NewCode) => security::activate_code(visit, form).await,
+        (Flow::Proved(_), Route::NewCodeCopy) => security::copy_code(visit, form).await,
+        (Flow::Proved(_), Route::NewCodeDownload) => security::download_code(visit, form).await,
+        (_, Route::App) => enrollment::confirm(visit, form).await,
+        (_, Route::Save) => enrollment::activate(visit, form).await,
+        (_, Route::Copy) => enrollment::copy(visit, form).await,
+        (_, Route::Download) => enrollment::download(visit, form).await,
+        // A form left over from before everything was proved must not take that away again.
+        (Flow::Proved(_), _) => visit.refuse(Refusal::Expired),
+        (_, Route::Required) => enrollment::set_up(visit, form).await,
+        (_, Route::Skip) => enrollment::skip(visit, form).await,
+        (_, Route::Method) => enrollment::choose(visit, form).await,
+        (_, Route::Bind) => enrollment::bind(visit, form).await,
+        (_, Route::Challenge) => sign_in::verify(visit, form).await,
+        (_, Route::Recover) => sign_in::recover(visit, form).await,
+        _ => visit.to_its_page(),
     }
 }
 

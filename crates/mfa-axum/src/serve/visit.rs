@@ -12,7 +12,9 @@ use crate::host::{Renew, Visitor};
 use crate::language::accepted_languages;
 use crate::pages::Pages;
 use crate::paths::Paths;
+use crate::proven::Beside;
 use crate::refusal::{Refusal, Verdict};
+use crate::require::RequireMfa;
 use crate::templates::{Hidden, Rendered, Templates};
 use crate::texts::Texts;
 
@@ -20,6 +22,7 @@ pub(super) struct Visit<'a> {
     pub(super) pages: &'a Pages,
     pub(super) visitor: Visitor,
     pub(super) texts: &'a Texts,
+    pub(super) parts: &'a Parts,
     is_json: bool,
 }
 
@@ -44,12 +47,12 @@ impl Said {
 }
 
 impl<'a> Visit<'a> {
-    pub(super) fn new(pages: &'a Pages, mut visitor: Visitor, parts: &Parts) -> Self {
+    pub(super) fn new(pages: &'a Pages, mut visitor: Visitor, parts: &'a Parts) -> Self {
         if visitor.languages.is_empty() {
             visitor.languages = accepted_languages(&parts.headers);
         }
         let (_, texts) = pages.inner.catalogue.select(visitor.languages.iter().map(String::as_str));
-        Self { pages, visitor, texts, is_json: answer::wants_json(&parts.headers) }
+        Self { pages, visitor, texts, parts, is_json: answer::wants_json(&parts.headers) }
     }
 
     pub(super) fn mfa(&self) -> &'a Mfa {
@@ -62,6 +65,11 @@ impl<'a> Visit<'a> {
 
     pub(super) fn templates(&self) -> &'a dyn Templates {
         &*self.pages.inner.templates
+    }
+
+    /// The visitor, if everything that a session needs is proved.
+    pub(super) async fn secured(&self) -> Result<RequireMfa, Response> {
+        self.pages.secure(self.parts, self.visitor.clone()).await
     }
 
     pub(super) fn hidden<'b, K: Kind>(&'b self, ticket: &'b Ticket<K>) -> Hidden<'b> {
@@ -97,12 +105,38 @@ impl<'a> Visit<'a> {
         self.pages.go(&visitor, &to, renew).await
     }
 
+    /// As [`Visit::go`], to a page of choice.
+    pub(super) async fn go_to(&self, from: Flow, to: Flow, renew: Renew, path: &str) -> Response {
+        let visitor = Visitor { flow: from, ..self.visitor.clone() };
+        match self.pages.inner.host.keep(&visitor, &to, renew).await {
+            Ok(headers) => answer::with_headers(answer::see_other(path), headers),
+            Err(error) => self.refuse(self.pages.host_failed(&error)),
+        }
+    }
+
+    /// The step after an enrollment's step: beside a session that is proved, or of a sign-in.
+    pub(super) async fn go_on(&self, from: Flow, to: Flow) -> Response {
+        let beside = match (&self.visitor.flow, &to) {
+            (Flow::Proved(proven), Flow::Pending(ticket)) => proven.beside(Beside::Pending(ticket.clone())),
+            (Flow::Proved(proven), Flow::Confirmed(ticket)) => {
+                proven.beside(Beside::Confirmed(ticket.clone()))
+            }
+            _ => return self.go(from, to, Renew::No).await,
+        };
+        let path = self.paths().of_flow(&to);
+        self.go_to(from, Flow::Proved(beside), Renew::No, path).await
+    }
+
     /// The end of a page, by time, use or policy. When it is the page that the session stands at, the session stands at
-    /// nothing from then on, so that starting again is not led back here.
+    /// nothing from then on, so that starting again is not led back here; a session that is proved stays so.
     pub(super) async fn over<K: Kind>(&self, refusal: Refusal, ticket: &Ticket<K>) -> Response {
         let headers = match refusal {
             Refusal::Expired | Refusal::Forbidden if self.stands_at(ticket.as_str()) => {
-                match self.pages.inner.host.keep(&self.visitor, &Flow::None, Renew::No).await {
+                let flow = match &self.visitor.flow {
+                    Flow::Proved(proven) => Flow::Proved(proven.beside(Beside::Nothing)),
+                    _ => Flow::None,
+                };
+                match self.pages.inner.host.keep(&self.visitor, &flow, Renew::No).await {
                     Ok(headers) => headers,
                     Err(error) => return self.refuse(self.pages.host_failed(&error)),
                 }
@@ -127,11 +161,20 @@ impl<'a> Visit<'a> {
 
     fn stands_at(&self, ticket: &str) -> bool {
         let kept = match &self.visitor.flow {
-            Flow::Offer(kept, _) | Flow::Enroll(kept) | Flow::Recovering(kept) => kept.as_str(),
+            Flow::Offer(kept, _) | Flow::Enroll(kept) | Flow::Recovering(kept) | Flow::Bind(kept) => {
+                kept.as_str()
+            }
             Flow::Pending(kept) => kept.as_str(),
             Flow::Confirmed(kept) => kept.as_str(),
             Flow::Challenge(kept) | Flow::RecoverOnly(kept) => kept.as_str(),
-            Flow::None | Flow::Proved(_) => return false,
+            Flow::Proved(proven) => match &proven.beside {
+                Beside::Nothing | Beside::Verify(_) => return false,
+                Beside::Transaction(kept) => kept.as_str(),
+                Beside::Pending(kept) => kept.as_str(),
+                Beside::Confirmed(kept) => kept.as_str(),
+                Beside::NewCode(kept) => kept.as_str(),
+            },
+            Flow::None => return false,
         };
         kept == ticket
     }

@@ -87,6 +87,8 @@ impl TestHost {
             flow: session.flow.parse().unwrap_or_default(),
             csrf: session.csrf.clone(),
             session: id.to_owned(),
+            has_password: true,
+            always_require: None,
             languages: accepted_languages(headers),
         }
     }

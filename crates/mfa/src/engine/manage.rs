@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use mfa_core::id::AuthenticatorId;
+use mfa_core::id::{AuthenticatorId, Pseudonym};
 use mfa_core::throttle::Throttled;
 use mfa_core::time::UnixSeconds;
-use mfa_policy::{Method, Purpose};
+use mfa_policy::{Method, Obligation, Purpose};
 use zeroize::Zeroizing;
 
 use super::enrollment::in_lines;
@@ -18,7 +18,7 @@ use crate::record::{AuthenticatorState, Record};
 use crate::ticket::{Claims, FreshCodes, Ticket, kind};
 
 /// What is on record of a subject, free of secrets: for its own page, and for whoever may reset it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Overview {
     /// The authenticators, in the order they were bound.
@@ -35,6 +35,10 @@ pub struct Overview {
     pub throttled_until: Option<UnixSeconds>,
     /// Whether the next enrollment needs the code that was handed over after a reset.
     pub needs_binding_code: bool,
+    /// Stands for the subject in events; `None` without a record.
+    pub pseudonym: Option<Pseudonym>,
+    /// Whether policy lets the subject use MFA, or demands it, at this moment.
+    pub obligation: Obligation,
 }
 
 impl Overview {
@@ -108,7 +112,20 @@ impl Mfa {
         let policy = inner.policy();
         let decision = policy.decide(ctx.subject().attributes(), now);
         let moment = inner.moment(ctx, &decision, now);
-        let Some(record) = inner.load(ctx, None, now).await?.record else { return Ok(Overview::default()) };
+        let obligation = decision.obligation();
+        let Some(record) = inner.load(ctx, None, now).await?.record else {
+            return Ok(Overview {
+                authenticators: Vec::new(),
+                recovery_codes: 0,
+                recovery_codes_issued_at: None,
+                is_recovering: false,
+                devices: Vec::new(),
+                throttled_until: None,
+                needs_binding_code: false,
+                pseudonym: None,
+                obligation,
+            });
+        };
         let remembered = |device: &&crate::record::Device| {
             decision.remember_device().is_some_and(|life| record.device(&device.id, life, now).is_some())
         };
@@ -123,6 +140,8 @@ impl Mfa {
                 _ => None,
             },
             needs_binding_code: record.binding.is_some(),
+            pseudonym: Some(record.pseudonym),
+            obligation,
         })
     }
 

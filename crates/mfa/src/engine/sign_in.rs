@@ -75,6 +75,8 @@ pub struct ChallengeStatus {
     pub purpose: Purpose,
     /// What is confirmed, where the purpose is a transaction. Show this, and nothing that the request brought.
     pub transaction: Option<Transaction>,
+    /// For how long this device would be remembered if asked, where policy allows that.
+    pub remember_for: Option<std::time::Duration>,
 }
 
 /// Whether this device should be remembered, where policy allows that.
@@ -164,7 +166,8 @@ impl Mfa {
             decide::challenge_status(&record, &claims, &inner.moment(ctx, &decision, now))?;
         let Claims { expires_at, purpose, body, .. } = claims;
         let transaction = body.transaction;
-        Ok(ChallengeStatus { methods, throttled_until, expires_at, purpose, transaction })
+        let remember_for = decision.remember_device().filter(|_| purpose == Purpose::Session);
+        Ok(ChallengeStatus { methods, throttled_until, expires_at, purpose, transaction, remember_for })
     }
 
     /// Checks a typed code. One read and one commit, whatever the outcome.
