@@ -245,6 +245,7 @@ impl Proof {
     }
 }
 
+/// Shows what was proved, and never the sealed text (INV-10): it is as good as the session.
 impl fmt::Debug for Assertion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Assertion")

@@ -52,6 +52,11 @@ pub(crate) fn unfinished(record: Record, event: Event, since: UnixSeconds) -> Ve
     Verdict::commit(record, vec![event], Ok(()))
 }
 
+/// Whether anything must go along: an authenticator, or the demand for a binding code, which a new name must not shake off.
+pub(crate) fn is_worth_moving(record: &Record) -> bool {
+    record.is_enrolled() || record.binding.is_some() || record.moving_to.is_some()
+}
+
 /// Closes the record for everything but its move: from here on no code is accepted under the old subject, so that none
 /// can be accepted under both (INV-1).
 pub(crate) fn begin_move(

@@ -26,7 +26,8 @@ pub use check::Standing;
 pub(crate) use check::check;
 pub(crate) use enroll::{activate, confirm, may_enroll, may_hold, may_skip, needs_binding_code, pending_app};
 pub(crate) use lifecycle::{
-    abandon_move, begin_move, erase, first_factor_changed, is_moved, move_here, unfinished, unlock,
+    abandon_move, begin_move, erase, first_factor_changed, is_moved, is_worth_moving, move_here, unfinished,
+    unlock,
 };
 pub(crate) use manage::{change_app, forget_devices, issue_codes, may_manage, new_codes, remove};
 pub(crate) use recover::recover;

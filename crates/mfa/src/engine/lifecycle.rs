@@ -74,7 +74,8 @@ impl Mfa {
         }
         let policy = inner.policy();
         let decision = policy.decide(old.subject().attributes(), now);
-        let Some(here) = inner.load_any(old, None, now).await?.record else { return Ok(()) };
+        let here = inner.load_any(old, None, now).await?.record;
+        let Some(here) = here.filter(decide::is_worth_moving) else { return Ok(()) };
         let there = inner.load(new, None, now).await?.record;
         if there.is_some_and(|there| there.is_enrolled() && !decide::is_moved(&here, &there)) {
             return Err(Rejection::NotAllowed.into());

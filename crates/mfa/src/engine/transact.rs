@@ -103,6 +103,7 @@ impl Inner {
                 first.refused_before = self.refusals.count(ctx.key());
             }
             let events = events.iter().map(crate::event::Event::encode).collect();
+            // INV-8: record and events go into one commit, and neither goes without the other.
             let mut write = Stored::seal(
                 &self.sealer,
                 &*self.random,
@@ -120,6 +121,7 @@ impl Inner {
                 }
                 None => self.storage.commit(ctx.key(), expected, write).await,
             };
+            // INV-11: nothing has left this call yet; dropped here or failed, the record is as it was or as decided.
             match committed {
                 Ok(CommitOutcome::Committed { .. }) => {
                     self.refusals.clear(ctx.key());

@@ -66,6 +66,7 @@ impl<K: Kind> Clone for Ticket<K> {
     }
 }
 
+/// Shows the kind, and never the sealed text (INV-10).
 impl<K: Kind> fmt::Debug for Ticket<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Ticket<{}>(..)", K::NAME)
@@ -75,6 +76,7 @@ impl<K: Kind> fmt::Debug for Ticket<K> {
 /// Longer than any ticket we make; refused before it is decoded.
 const LONGEST: usize = 4096;
 
+/// INV-12: what a ticket opens for is its tenant, subject, sign-in and kind; the epoch is judged beside the record.
 fn binding<K: Kind>(ctx: &Context) -> Aad {
     Aad::new(K::NAME)
         .bind(ctx.key().tenant().as_str().as_bytes())

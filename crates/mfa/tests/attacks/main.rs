@@ -10,10 +10,17 @@
 mod colliding_steps;
 #[path = "../common/mod.rs"]
 mod common;
+mod devices;
+mod events;
 mod failing_storage;
 mod guessing;
+mod lifecycle;
+mod manage;
 mod one_time;
+mod policy;
+mod purposes;
 mod recovery;
+mod reset;
 mod secrets;
 mod skipping;
 

@@ -10,6 +10,7 @@ use crate::{is, on_each_backend};
 
 on_each_backend! {
     c5_enrolled_implies_asked;
+    c8_another_persons_proved_session_silences_nothing;
     c9_a_ticket_of_another_sign_in_does_not_open;
     c13_what_is_not_a_code_is_refused_without_an_attempt;
     c14_only_an_active_authenticator_counts;
@@ -280,4 +281,18 @@ fn a_ticket_expires(world: World) {
     let ticket = world.challenge(&ctx);
     world.clock.set(START + 10_000);
     assert!(is(world.verify(&ctx, &ticket, &ada.app.code_at(world.now())), Rejection::Expired));
+}
+
+fn c8_another_persons_proved_session_silences_nothing(world: World) {
+    let (ada, abel) = (world.enrolled("ada"), world.enrolled("abel"));
+    let (ctx, session) = world.signed_in(&ada);
+    // The same browser, and so the same binding, in which somebody else now gives the right password.
+    let subject = mfa::Subject::new(SubjectId::new("abel").unwrap(), "abel", mfa::policy::Attributes::new());
+    let theirs = mfa::Context::new(ctx.realm().clone(), subject, mfa::SessionBinding::from_bytes([9; 16]));
+    assert!(matches!(world.begin(&theirs).unwrap(), Next::Challenge(_)));
+    assert!(is(world.mfa.open_assertion(&theirs, session.as_str()), Rejection::Expired));
+    // Even an assertion that was opened for one is worth nothing in the context of the other.
+    let standing = block_on(world.mfa.check(&theirs, &session, mfa::policy::Purpose::Session)).unwrap();
+    assert_eq!(standing, mfa::Standing::Ended);
+    drop(abel);
 }

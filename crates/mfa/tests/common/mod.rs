@@ -19,8 +19,8 @@ use mfa::sqlite::SqliteStorage;
 use mfa::storage::{Cursor, DynStorage, MemoryStorage};
 use mfa::testing::{HandClock, SeededRandom, TestAuthenticator};
 use mfa::{
-    Acknowledged, Assertion, Context, Error, Event, EventKind, FirstFactor, Keyring, Mfa, Next, Realm,
-    Remember, SessionBinding, Subject, SubjectId, Ticket, kind,
+    Acknowledged, Asked, Assertion, Context, Error, Event, EventKind, FirstFactor, Keyring, Mfa, Next, Realm,
+    Remember, SessionBinding, Subject, SubjectId, Ticket, Wanted, kind,
 };
 use pollster::block_on;
 
@@ -131,7 +131,13 @@ impl World {
         let confirmed = block_on(self.mfa.confirm(ctx, &pending.ticket, &app.code_at(self.now()))).unwrap();
         let recovery_code = confirmed.expose_recovery_code().to_owned();
         let assertion = block_on(self.mfa.activate(ctx, &confirmed.ticket, Acknowledged)).unwrap();
-        Person { account: ctx.subject().id().as_str().to_owned(), app, recovery_code, assertion }
+        Person {
+            account: ctx.subject().id().as_str().to_owned(),
+            ctx: ctx.clone(),
+            app,
+            recovery_code,
+            assertion,
+        }
     }
 
     pub fn verify(
@@ -148,6 +154,28 @@ impl World {
         let ctx = self.visit(&person.account);
         let ticket = self.challenge(&ctx);
         self.verify(&ctx, &ticket, code)
+    }
+
+    /// Signs in again with the app, for a session and its assertion; a step later, so that the next code is fresh.
+    pub fn signed_in(&self, person: &Person) -> (Context, Assertion) {
+        let ctx = self.visit_as(&person.account, person.ctx.subject().attributes().clone());
+        let ticket = self.challenge(&ctx);
+        let assertion = self.verify(&ctx, &ticket, &person.app.code_at(self.now())).unwrap();
+        self.wait(30);
+        (ctx, assertion)
+    }
+
+    /// Puts the policy of this text in force.
+    pub fn set_policy(&self, toml: &str) {
+        block_on(self.mfa.replace_policy(Policy::from_toml(toml).unwrap())).unwrap();
+    }
+
+    /// The ticket of a challenge to somebody who is signed in.
+    pub fn asked(&self, ctx: &Context, session: &Assertion, wanted: Wanted<'_>) -> Ticket<kind::Challenge> {
+        match block_on(self.mfa.challenge(ctx, session, wanted, None)).unwrap() {
+            Asked::Challenge(challenge) => challenge.ticket,
+            other => panic!("expected a challenge, got {other:?}"),
+        }
     }
 
     /// A code that is none of the live ones.
@@ -177,6 +205,11 @@ impl World {
     pub fn storage(&self) -> Box<dyn DynStorage> {
         self.backend.storage()
     }
+
+    /// The same storage, for a library that takes a backend by value.
+    pub fn storage_of_its_own(&self) -> faults::FaultStorage {
+        faults::FaultStorage::new(self.storage(), faults::Fault::Before)
+    }
 }
 
 impl Backend {
@@ -190,6 +223,8 @@ impl Backend {
 
 pub struct Person {
     pub account: String,
+    /// The session of the enrollment, which `assertion` belongs to.
+    pub ctx: Context,
     pub app: TestAuthenticator,
     pub recovery_code: String,
     pub assertion: Assertion,
