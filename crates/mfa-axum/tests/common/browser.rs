@@ -128,7 +128,11 @@ impl Browser {
     /// The hidden fields of the page on the screen.
     pub fn hidden(&self) -> Vec<(&'static str, String)> {
         let value = |name| between(&self.page, &format!("name=\"{name}\" value=\""), "\"").to_owned();
-        vec![("csrf", value("csrf")), ("ticket", value("ticket"))]
+        let mut hidden = vec![("csrf", value("csrf")), ("ticket", value("ticket"))];
+        if self.page.contains("name=\"errand\"") {
+            hidden.push(("errand", value("errand")));
+        }
+        hidden
     }
 
     /// Goes where it was sent, and on, until there is a page.
@@ -142,6 +146,17 @@ impl Browser {
             }
         }
         panic!("sent in a circle: {:?}", self.sent_to);
+    }
+
+    /// Presses a button of "Password & Security", which must be on the screen.
+    pub async fn change(&mut self, change: &str, typed: &[(&str, &str)]) -> Answer {
+        assert!(self.page.contains(&format!("value=\"{change}")), "no button for {change}: {}", self.page);
+        let start = format!("name=\"change\" value=\"{change}");
+        let change = format!("{change}{}", between(&self.page, &start, "\""));
+        let csrf = between(&self.page, "name=\"csrf\" value=\"", "\"").to_owned();
+        let mut fields = vec![("csrf", csrf.as_str()), ("change", change.as_str())];
+        fields.extend_from_slice(typed);
+        self.post("/mfa/security", &fields).await
     }
 
     pub fn title(&self) -> &str {

@@ -16,19 +16,22 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRef, Request, State};
+use axum::extract::{FromRef, Path, Request, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
-use mfa::policy::{Attributes, OrganizationSettings, Policy};
-use mfa::storage::MemoryStorage;
+use mfa::policy::{Attributes, OrganizationSettings, Policy, Purpose};
+use mfa::storage::{Cursor, MemoryStorage};
 use mfa::testing::{HandClock, SeededRandom, TestAuthenticator};
-use mfa::{Context, FirstFactor, Keyring, Mfa, Realm, SessionBinding, Subject, SubjectId, UnixSeconds};
+use mfa::{
+    Assertion, Context, DeviceToken, Event, FirstFactor, Keyring, Mfa, Pseudonym, Realm, SessionBinding,
+    Subject, SubjectId, Transaction, UnixSeconds,
+};
 use mfa_axum::{
-    Flow, Form, Host, HostError, Pages, PagesBuilder, Refusal, Renew, RequireMfa, Visitor,
-    accepted_languages, html_escape,
+    Flow, Form, Fresh, Host, HostError, Pages, PagesBuilder, Recovering, Refusal, Renew, RequireMfa, StepUp,
+    Visitor, accepted_languages, html_escape,
 };
 
 pub use browser::{Answer, Browser};
@@ -51,6 +54,13 @@ pub struct TestHost {
     enrolled: Arc<Mutex<HashSet<String>>>,
     counter: Arc<AtomicU64>,
     pub is_down: Arc<AtomicBool>,
+    pub has_password: Arc<AtomicBool>,
+    pub always_require: Arc<AtomicBool>,
+    /// What was carried out: errands by name, transactions by id.
+    pub done: Arc<Mutex<Vec<String>>>,
+    /// The token that the browser keeps, and gives back.
+    pub device: Arc<Mutex<Option<DeviceToken>>>,
+    mfa: Arc<Mutex<Option<Mfa>>>,
     clock: HandClock,
 }
 
@@ -80,15 +90,19 @@ impl TestHost {
         );
         let realm = Realm::new("main", "Harbor & Sons").unwrap();
         let is_enrolled = self.enrolled.lock().unwrap().contains(&session.account);
+        let context = Context::new(realm, subject, SessionBinding::from_bytes(session.binding))
+            .known_enrolled(is_enrolled);
         Visitor {
-            context: Context::new(realm, subject, SessionBinding::from_bytes(session.binding))
-                .known_enrolled(is_enrolled),
+            context: match self.device.lock().unwrap().clone() {
+                Some(token) => context.device(token),
+                None => context,
+            },
             first_factor: FirstFactor::password(session.first_factor_at),
             flow: session.flow.parse().unwrap_or_default(),
             csrf: session.csrf.clone(),
             session: id.to_owned(),
-            has_password: true,
-            always_require: None,
+            has_password: self.has_password.load(Ordering::Relaxed),
+            always_require: Some(self.always_require.load(Ordering::Relaxed)),
             languages: accepted_languages(headers),
         }
     }
@@ -149,10 +163,50 @@ impl Host for TestHost {
     fn home_path(&self) -> &str {
         "/"
     }
+
+    async fn check_password(&self, _: &Visitor, form: &Form) -> Result<Option<FirstFactor>, HostError> {
+        let is_right = form.get("password") == Some("right");
+        Ok(is_right.then(|| FirstFactor::password(self.clock.reading())))
+    }
+
+    async fn run_errand(&self, _: &Visitor, errand: &str, proof: &Assertion) -> Result<Response, HostError> {
+        self.done.lock().unwrap().push(format!("{errand} {}", proof.purpose()));
+        Ok(Redirect::to("/done").into_response())
+    }
+
+    async fn carry_out(&self, _: &Visitor, transaction: &Transaction) -> Result<Response, HostError> {
+        let mut done = self.done.lock().unwrap();
+        if !done.iter().any(|id| id == transaction.id()) {
+            done.push(transaction.id().to_owned());
+        }
+        Ok(Redirect::to("/done").into_response())
+    }
+
+    async fn keep_always_require(&self, _: &Visitor, on: bool) -> Result<(), HostError> {
+        self.always_require.store(on, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn remember_device(
+        &self,
+        _: &Visitor,
+        token: &DeviceToken,
+        _: Duration,
+    ) -> Result<HeaderMap, HostError> {
+        *self.device.lock().unwrap() = Some(token.clone());
+        Ok(HeaderMap::new())
+    }
+
+    async fn recent_events(&self, _: &Visitor, subject: Pseudonym) -> Result<Vec<Event>, HostError> {
+        let mfa = self.mfa.lock().unwrap().clone().ok_or("no library")?;
+        let page = mfa.events(Cursor::START, 1_000).await?;
+        let own = page.events.into_iter().filter(|told| told.subject == subject).map(|told| told.event);
+        Ok(own.collect::<Vec<_>>().into_iter().rev().take(10).collect())
+    }
 }
 
 /// The domain of the account tells the organisation.
-fn attributes(account: &str) -> Attributes {
+pub fn attributes(account: &str) -> Attributes {
     let role = Attributes::new().with("role", "commercial");
     match account.split_once('@').map(|(_, domain)| domain) {
         Some("pilot.example") => {
@@ -185,6 +239,23 @@ async fn home(State(app): State<App>, secured: RequireMfa) -> Response {
         secured.assertion.amr().join(" ")
     );
     app.pages.layout("Home").visitor(&secured.visitor).respond(&main)
+}
+
+async fn export(State(app): State<App>, proof: Fresh<StepUp>) -> Response {
+    app.pages.layout("Export").visitor(&proof.visitor).respond("")
+}
+
+async fn help(State(app): State<App>, recovering: Recovering) -> Response {
+    app.pages.layout("Help With Recovery").visitor(&recovering.visitor).respond("")
+}
+
+async fn pay(State(app): State<App>, Path(id): Path<String>, secured: RequireMfa) -> Response {
+    let payment = Transaction::new(&id, "1250.00", "USD", "Acme <Concrete>").unwrap();
+    app.pages.confirm(&secured, &payment).await
+}
+
+async fn errand(State(app): State<App>, Path(name): Path<String>, secured: RequireMfa) -> Response {
+    app.pages.with_fresh_proof(&secured, Purpose::Manage, &name).await
 }
 
 async fn sign_in_page(State(app): State<App>) -> Response {
@@ -229,11 +300,21 @@ impl Site {
             enrolled: Arc::default(),
             counter: Arc::new(AtomicU64::new(1)),
             is_down: Arc::default(),
+            has_password: Arc::new(AtomicBool::new(true)),
+            always_require: Arc::default(),
+            done: Arc::default(),
+            device: Arc::default(),
+            mfa: Arc::new(Mutex::new(Some(mfa.clone()))),
             clock: clock.clone(),
         };
         let pages = change(Pages::builder(mfa.clone(), host.clone())).build().unwrap();
         let router = Router::new()
             .route("/", get(home))
+            .route("/done", get(home))
+            .route("/export", get(export))
+            .route("/help", get(help))
+            .route("/pay/{id}", get(pay))
+            .route("/errand/{name}", get(errand))
             .route("/sign-in", get(sign_in_page).post(sign_in))
             .merge(pages.router())
             .with_state(App { pages, host: host.clone() });
