@@ -133,6 +133,10 @@ pub(crate) fn of(decision: Decision<'_>, field: Field) -> impl Iterator<Item = R
             Field::Freshness(Purpose::Session) => {
                 policy.reauthenticate_after(own) == decision.freshness(Purpose::Session)
             }
+            // A provider that every class trusts, and that has nothing to say for this organisation.
+            Field::SsoTrust => policy.providers.iter().enumerate().any(|(number, provider)| {
+                decision.limits.trusted_sso.contains(number) && !provider.signs_in(&own.id)
+            }),
             _ => false,
         }
     });

@@ -24,9 +24,17 @@ impl Provider {
     pub(crate) fn speaks_for(&self, subject: &Attributes) -> bool {
         let Some(own) = &self.organizations else { return true };
         let organizations = subject.organizations();
-        !organizations.is_empty()
-            && organizations.iter().all(|settings| own.iter().any(|id| **id == *settings.id))
+        !organizations.is_empty() && organizations.iter().all(|settings| has(own, &settings.id))
     }
+
+    /// Whether the organisation is one that it signs in.
+    pub(crate) fn signs_in(&self, organization: &str) -> bool {
+        self.organizations.as_deref().is_none_or(|own| has(own, organization))
+    }
+}
+
+fn has(organizations: &[Box<str>], id: &str) -> bool {
+    organizations.iter().any(|own| **own == *id)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod oracle;
 mod product;
 
 use combinations::people;
-use product::{Findings, NO_ORGANIZATION, Product, UNTRUSTING_ORGANIZATION};
+use product::{Findings, Product};
 
 const TEXT: &str = include_str!("../../../../policies/construction-pay.toml");
 
@@ -26,14 +26,11 @@ fn every_combination_is_decided_as_the_prose_says() {
     let product = Product::new(TEXT);
     let mut findings = Findings::default();
     people().for_each(|person| product.compare(&person, &mut findings));
-    let Findings { combinations, mismatches, known } = findings;
-    println!("{combinations} combinations, known differences: {known:?}");
+    let Findings { combinations, mismatches } = findings;
+    println!("{combinations} combinations");
     let shown: Vec<_> = mismatches.iter().take(5).collect();
     assert!(mismatches.is_empty(), "{} mismatches, such as {shown:#?}", mismatches.len());
     assert!(combinations >= COMBINATIONS, "{combinations} combinations are fewer than there were");
-    // Whoever settles one of these has to take it out of here.
-    let questions: Vec<_> = known.iter().map(|(question, _)| *question).collect();
-    assert_eq!(questions, [NO_ORGANIZATION, UNTRUSTING_ORGANIZATION]);
 }
 
 /// The oracle is no echo: each of these makes the policy wrong in one place, and is noticed.

@@ -174,8 +174,9 @@ pub(crate) fn session_hours(person: &Person) -> Answer<u64> {
     let of_class = |class: Class| if is_commercial(class) { u64::MAX } else { 12 };
     let by_organizations = person.organizations.iter().map(of_organization);
     let by_classes = person.classes.iter().map(|class| of_class(*class));
-    // Open: a commercial person in no organisation. Nobody chose anything longer: the strictest choice.
-    let is = by_organizations.chain(by_classes).min().filter(|hours| *hours < u64::MAX).unwrap_or(12);
+    // Open: a commercial person in no organisation, to whom MFA is not offered. Nobody chose, so what holds for everyone
+    // does: the longest choice.
+    let is = by_organizations.chain(by_classes).min().filter(|hours| *hours < u64::MAX).unwrap_or(30 * 24);
     let mut made_by = classes(person, |class| of_class(class) == is);
     made_by.extend(organizations(person, |own| of_organization(own) == is));
     Answer { is, made_by: or_everyone(made_by) }

@@ -28,8 +28,6 @@ pub(crate) struct Findings {
     pub(crate) combinations: usize,
     /// Where the product does not do what the oracle says.
     pub(crate) mismatches: Vec<String>,
-    /// Where the two are known to differ, by the name of the open question.
-    pub(crate) known: Vec<(&'static str, usize)>,
 }
 
 pub(crate) struct Product {
@@ -135,26 +133,14 @@ fn session_and_trust(decision: &Decision<'_>, reasons: &Reasons<'_>, seen: &mut 
     let person = seen.person;
     let hours = oracle::session_hours(person);
     let fresh = decision.freshness(Purpose::Session);
-    if hours.made_by == [Maker::Everyone] && fresh == LONGEST {
-        seen.known(NO_ORGANIZATION);
-    } else {
-        seen.same("session", fresh, Duration::from_secs(hours.is * 3600));
-    }
+    seen.same("session", fresh, Duration::from_secs(hours.is * 3600));
     seen.made("reason of session", &reasons.of(Field::Freshness(Purpose::Session)), &hours);
 
     let trust = oracle::trusts_provider(person);
     if let Some((provider, amr)) = provider(person.first) {
         seen.same("trust", decision.trusts_sso(provider, &amr), trust.is);
     }
-    let (found, wanted) = (reasons.of(Field::SsoTrust), makers(&trust));
-    if found != wanted
-        && found.is_subset(&wanted)
-        && wanted.difference(&found).all(|m| m.starts_with(ORGANIZATION))
-    {
-        seen.known(UNTRUSTING_ORGANIZATION);
-    } else {
-        seen.made("reason of trust", &found, &trust);
-    }
+    seen.made("reason of trust", &reasons.of(Field::SsoTrust), &trust);
 
     let every_class = Answer { is: (), made_by: person.classes.iter().map(|c| Maker::Class(*c)).collect() };
     seen.made("reason of reset", &reasons.of(Field::ResetBy), &every_class);
@@ -171,15 +157,6 @@ impl Reasons<'_> {
     }
 }
 
-/// The prose does not say how often a commercial person in no organisation is asked; the strictest choice
-/// would be 12 hours, and the policy, which leaves that to organisations, asks after its general 30 days.
-pub(crate) const NO_ORGANIZATION: &str = "session of a person in no organisation";
-/// The reasons for a provider not being trusted name the classes, never the organisation that does not know
-/// it.
-pub(crate) const UNTRUSTING_ORGANIZATION: &str = "organisation that a provider does not speak for";
-
-const LONGEST: Duration = Duration::from_secs(30 * 86_400);
-
 struct Comparison<'a> {
     person: &'a Person,
     findings: &'a mut Findings,
@@ -195,13 +172,6 @@ impl Comparison<'_> {
 
     fn made<T>(&mut self, what: &str, found: &BTreeSet<String>, wanted: &Answer<T>) {
         self.same(what, found, &makers(wanted));
-    }
-
-    fn known(&mut self, question: &'static str) {
-        match self.findings.known.iter_mut().find(|(name, _)| *name == question) {
-            Some((_, times)) => *times += 1,
-            None => self.findings.known.push((question, 1)),
-        }
     }
 }
 
