@@ -8,7 +8,9 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use mfa::{Acknowledged, Error, Rejection, Remember, Ticket, kind};
+use mfa::{
+    Acknowledged, DeviceToken, Error, FirstFactor, Next, Rejection, Remember, Ticket, UnixSeconds, kind,
+};
 use mfa_fuzz::World;
 use pollster::block_on;
 
@@ -50,6 +52,8 @@ fn refused(text: &str, genuine: &[&str]) {
             Ok(ticket) => {
                 expired(block_on(mfa.skip(ctx, &ticket)));
                 expired(block_on(mfa.enroll_app(ctx, &ticket)));
+                expired(block_on(mfa.menu(ctx, &ticket)));
+                expired(block_on(mfa.bind(ctx, &ticket, recovery_code)));
             }
         }
     }
@@ -77,8 +81,19 @@ fn refused(text: &str, genuine: &[&str]) {
             Ok(ticket) => {
                 expired(block_on(mfa.verify(ctx, &ticket, code, Remember::No)));
                 expired(block_on(mfa.recover(ctx, &ticket, recovery_code)));
+                expired(block_on(mfa.resynchronise(ctx, &ticket, code, code)));
+                expired(block_on(mfa.challenge_status(ctx, &ticket)));
             }
         }
+    }
+    if let Ok(ticket) = Ticket::<kind::NewCode>::parse(text) {
+        expired(block_on(mfa.recovery_code(ctx, &ticket)));
+        expired(block_on(mfa.activate_recovery_code(ctx, &ticket, Acknowledged)));
+    }
+    // What is no device token silences nothing, and is no error either: the sign-in goes on as without one.
+    if let Ok(token) = DeviceToken::parse(text) {
+        let begun = block_on(mfa.begin(&ctx.clone().device(token), FirstFactor::password(UnixSeconds::new(1))));
+        assert!(!matches!(begun, Ok(Next::Proved(_)) | Err(_)), "{begun:?}");
     }
     if text != *assertion {
         expired(mfa.open_assertion(ctx, text));

@@ -12,6 +12,15 @@
 //!       ── RecoverOnly ................... recover
 //! ```
 //!
+//! And once somebody is in, for what takes fresh proof:
+//!
+//! ```text
+//! challenge(manage) ........ Proved | FirstFactor | Challenge → verify → change_app, remove, new_recovery_code,
+//!                            forget_devices, reset of somebody else
+//! challenge(step-up) ....... the same, for the host's own sensitive actions
+//! challenge(transaction) ... Challenge → verify → redeem, once
+//! ```
+//!
 //! # Examples
 //! ```
 //! use mfa::policy::{Attributes, Policy};
