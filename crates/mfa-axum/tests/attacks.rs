@@ -6,7 +6,7 @@ mod common;
 use axum::http::HeaderMap;
 use common::{Answer, Browser, Site, is_status};
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 14] = [
     "/mfa/required",
     "/mfa/method",
     "/mfa/app",
@@ -15,6 +15,21 @@ const PAGES: [&str; 8] = [
     "/mfa/challenge",
     "/mfa/recover",
     "/mfa/skip",
+    "/mfa/binding-code",
+    "/mfa/verify",
+    "/mfa/security",
+    "/mfa/new-recovery-code",
+    "/mfa/new-recovery-code/copy",
+    "/mfa/new-recovery-code/download",
+];
+
+/// The pages of a session that is proved: whoever has none is led to where they are.
+const SECURED: [&str; 5] = [
+    "/mfa/verify",
+    "/mfa/security",
+    "/mfa/new-recovery-code",
+    "/mfa/new-recovery-code/copy",
+    "/mfa/new-recovery-code/download",
 ];
 
 #[tokio::test]
@@ -35,8 +50,10 @@ async fn c1_d1_a_half_session_opens_nothing() {
         let hidden = half.hidden();
         let mut fields: Vec<(&str, &str)> = hidden.iter().map(|(n, v)| (*n, v.as_str())).collect();
         fields.extend([("method", "app"), ("code", "123456"), ("saved", "yes"), ("recovery_code", "x")]);
+        fields.extend([("binding_code", "x"), ("change", "change-app"), ("errand", "change-app")]);
         let status = half.post(path, &fields).await.status.as_u16();
-        assert!([410, 422].contains(&status), "{path}: {status}");
+        let wanted: &[u16] = if SECURED.contains(&path) { &[303] } else { &[410, 422] };
+        assert!(wanted.contains(&status), "{path}: {status}");
         // A refusal ends the page at most; take a new half session.
         half = site.signed_in("marcus@enforced.example").await;
     }
@@ -169,6 +186,19 @@ async fn every_answer_has_the_headers_of_a_secret() {
     answers.push(browser.post("/mfa/challenge", &[]).await);
     answers.push(browser.get("/mfa/recover").await);
     answers.push(site.browser().get("/mfa/app").await);
+    site.wait(30);
+    browser.get("/mfa/challenge").await;
+    answers.push(browser.submit("/mfa/challenge", &[("code", &app.code_at(site.clock.reading()))]).await);
+    site.wait(600);
+    answers.push(browser.get("/mfa/security").await);
+    answers.push(browser.change("new-recovery-code", &[]).await);
+    answers.push(browser.follow().await);
+    answers.push(browser.submit("/mfa/verify", &[("password", "wrong")]).await);
+    let typed = [("password", "right"), ("code", &*app.code_at(site.clock.reading()))];
+    answers.push(browser.submit("/mfa/verify", &typed).await);
+    answers.push(browser.follow().await);
+    assert!(browser.page.contains("Save Your Recovery Code"));
+    answers.push(browser.submit("/mfa/new-recovery-code", &[]).await);
     for answer in &answers {
         has_headers(&answer.headers);
         assert!(!answer.body.contains("<style") && !answer.body.contains("style=\""), "inline style");
