@@ -54,7 +54,7 @@ impl Mfa {
     /// [`Unavailable`](crate::Unavailable) when it could not be committed: call it again.
     pub async fn erase(&self, ctx: &Context) -> Result<(), Error> {
         let inner = &*self.inner;
-        inner.erase_through(ctx, Door::Usual, inner.now()?).await
+        inner.erase_at(ctx, inner.now()?).await
     }
 
     /// Tells that the host knows the subject `old` by the identifier of `new` from now on: after a change of e-mail
@@ -100,20 +100,19 @@ impl Mfa {
                 Err(Rejection::NotAllowed.into())
             }
             // An earlier call came as far as this.
-            Ok(()) | Err(Error::Rejected(Rejection::AlreadyUsed)) => {
-                inner.erase_through(old, Door::OfMoves, now).await
-            }
+            Ok(()) | Err(Error::Rejected(Rejection::AlreadyUsed)) => inner.erase_at(old, now).await,
             Err(error) => Err(error),
         }
     }
 }
 
 impl Inner {
-    async fn erase_through(&self, ctx: &Context, door: Door, now: UnixSeconds) -> Result<(), Error> {
+    /// Erases a record, one that is on its way to another subject too.
+    async fn erase_at(&self, ctx: &Context, now: UnixSeconds) -> Result<(), Error> {
         let policy = self.policy();
         let decision = policy.decide(ctx.subject().attributes(), now);
         let erased = self
-            .transact_on(ctx, None, door, self.moment(ctx, &decision, now), |record, moment| {
+            .transact_on(ctx, None, Door::OfMoves, self.moment(ctx, &decision, now), |record, moment| {
                 // Nothing to erase: refused with a word that is turned into success below.
                 Ok(decide::erase(record.ok_or(Rejection::AlreadyUsed)?, moment)?)
             })

@@ -37,7 +37,7 @@ impl Mfa {
     pub async fn maintain(&self) -> Result<Maintained, Error> {
         let (inner, now) = (&*self.inner, self.inner.now()?);
         let policy = inner.policy();
-        let mut unfinished = 0_usize;
+        let (mut unfinished, mut failed) = (0_usize, None);
         for mark in inner.unfinished.due(now) {
             let ctx = &mark.ctx;
             let decision = policy.decide(ctx.subject().attributes(), now);
@@ -52,12 +52,18 @@ impl Mfa {
                 Ok(()) => unfinished = unfinished.saturating_add(1),
                 // Finished on another node, or no longer enrolled.
                 Err(Error::Rejected(_)) => {}
-                Err(unavailable) => return Err(unavailable),
+                // Storage is down: the marks stay for the next call.
+                Err(Error::Unavailable(cause)) if cause.is_transient() => return Err(cause.into()),
+                // A record that cannot be told keeps nobody else's from being looked at.
+                Err(unavailable) => _ = failed.get_or_insert(unavailable),
             }
             inner.unfinished.ended(ctx);
         }
         inner.storage.prune(now.minus(inner.event_retention)).await?;
-        Ok(Maintained { unfinished })
+        match failed {
+            Some(unavailable) => Err(unavailable),
+            None => Ok(Maintained { unfinished }),
+        }
     }
 
     /// Seals up to `limit` records after `after` under the current key, those that are not yet. Go on from what comes back

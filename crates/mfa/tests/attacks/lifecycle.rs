@@ -66,6 +66,25 @@ fn e14_a_sign_in_that_is_never_finished_is_told_of(world: World) {
     assert_eq!(block_on(world.mfa.maintain()).unwrap().unfinished, 1);
     assert_eq!(world.count(EventKind::SignInUnfinished), 1, "of ada, and not of abel who finished");
     assert_eq!(block_on(world.mfa.maintain()).unwrap().unfinished, 0, "told once");
+    // A record that does not open keeps nobody else's from being told of.
+    let broken = world.enrolled("eve");
+    drop(world.challenge(&world.visit("eve")));
+    drop(world.challenge(&world.visit("ada")));
+    let key = about("eve").key().clone();
+    let there = block_on(world.storage().load(&key)).unwrap().unwrap();
+    let write = Write {
+        sealed: vec![0; 64],
+        summary: there.summary,
+        stream: Pseudonym::from_bytes([4; 16]),
+        events: Vec::new(),
+    };
+    let done = block_on(world.storage().commit(&key, Expected::At(there.version), write)).unwrap();
+    assert!(matches!(done, mfa::storage::CommitOutcome::Committed { .. }));
+    world.wait(600);
+    assert!(matches!(block_on(world.mfa.maintain()), Err(Error::Unavailable(Unavailable::RecordUnreadable))));
+    assert_eq!(world.count(EventKind::SignInUnfinished), 2, "of ada, too");
+    assert!(block_on(world.mfa.maintain()).is_ok());
+    drop(broken);
     // A wrong code finishes nothing, and neither does another node's success go unnoticed.
     drop(world.login(&ada, &world.wrong_code(&ada)));
     drop(world.challenge(&world.visit("abel")));
@@ -80,7 +99,7 @@ fn e14_a_sign_in_that_is_never_finished_is_told_of(world: World) {
     block_on(node.verify(&ctx, &challenge.ticket, &code, Remember::No)).unwrap();
     world.wait(600);
     assert_eq!(block_on(world.mfa.maintain()).unwrap().unfinished, 1);
-    assert_eq!(world.count(EventKind::SignInUnfinished), 2, "of ada again");
+    assert_eq!(world.count(EventKind::SignInUnfinished), 3, "of ada again");
 }
 
 fn t1_tickets_from_before_an_erasure_are_dead(world: World) {
