@@ -88,13 +88,16 @@ async fn sign_in(State(site): State<Site>, request: Request) -> Response {
 }
 
 fn sign_in_page(site: &Site, parts: &Parts, email: &str, alert: Option<&str>) -> Response {
+    // Which of the two is wrong is not told: both point at the sentence, and the first has the focus.
+    let told = if alert.is_some() { " aria-invalid=\"true\" aria-describedby=\"alert\"" } else { "" };
+    let focus = if alert.is_some() { " autofocus" } else { "" };
     with_form_token(site, parts, |csrf| {
         let main = format!(
             "<form method=\"post\" action=\"{SIGN_IN}\"><input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\
              <div class=\"field\"><label for=\"email\">E-mail</label>\
-             <input type=\"email\" id=\"email\" name=\"email\" value=\"{email}\" autocomplete=\"username\" required></div>\
+             <input type=\"email\" id=\"email\" name=\"email\" value=\"{email}\" autocomplete=\"username\" required{told}{focus}></div>\
              <div class=\"field\"><label for=\"password\">Password</label><input type=\"password\" id=\"password\" \
-             name=\"password\" autocomplete=\"current-password\" required></div>\
+             name=\"password\" autocomplete=\"current-password\" required{told}></div>\
              <button type=\"submit\">Continue</button></form>\
              <p class=\"links\"><a href=\"{SSO}\">Company single sign-on</a></p>",
             email = html_escape(email),
