@@ -8,11 +8,15 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test that cannot go on must stop"
 )]
 
+mod client;
+mod markup;
 mod person;
 mod servers;
+mod tour;
 
 use std::path::Path;
 

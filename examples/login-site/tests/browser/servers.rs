@@ -36,6 +36,12 @@ impl Site {
         let password = line_with(&mut lines, "password: ");
         Self { child, url, password, folder, _output: lines }
     }
+
+    /// Deletes every MFA record behind the site's back.
+    pub(crate) fn lose_records(&self) {
+        let database = rusqlite::Connection::open(self.folder.path().join("login-site.db")).unwrap();
+        assert!(database.execute("DELETE FROM mfa_record", []).unwrap() > 0);
+    }
 }
 
 impl Drop for Site {
