@@ -12,7 +12,9 @@
     reason = "a test that cannot go on must stop"
 )]
 
+mod accessibility;
 mod client;
+mod keyboard;
 mod markup;
 mod person;
 mod servers;

@@ -20,7 +20,7 @@ pub(crate) struct Walk {
 }
 
 pub(crate) struct Person {
-    driver: WebDriver,
+    pub(crate) driver: WebDriver,
     pub(crate) walk: Walk,
     url: String,
     password: String,

@@ -1,0 +1,241 @@
+//! Somebody who uses the keyboard alone: Tab, Shift+Tab, the arrows, Enter, Space, and what is typed or pasted.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use thirtyfour::prelude::*;
+
+use crate::accessibility::examine;
+use crate::person::Person;
+use crate::tour::Visitor;
+
+pub(crate) struct Keyboard<'a> {
+    pub(crate) person: &'a Person,
+    /// Whether each page is also held to axe, in every size and colour.
+    pub(crate) is_examined: bool,
+    pub(crate) findings: Vec<String>,
+    pub(crate) looked_at: usize,
+    presses: usize,
+}
+
+impl<'a> Keyboard<'a> {
+    pub(crate) fn new(person: &'a Person, is_examined: bool) -> Self {
+        Self { person, is_examined, findings: Vec::new(), looked_at: 0, presses: 0 }
+    }
+
+    async fn keys(&self, text: &str) {
+        self.person.driver.action_chain().send_keys(text).perform().await.unwrap();
+    }
+
+    async fn key(&self, key: Key) {
+        self.keys(&key.value().to_string()).await;
+    }
+
+    async fn chord(&self, held: Key, text: &str) {
+        let chain = self.person.driver.action_chain().key_down(held.clone()).send_keys(text).key_up(held);
+        chain.perform().await.unwrap();
+    }
+
+    async fn focus(&self) -> Value {
+        self.person.evaluate("focus()").await
+    }
+
+    /// Tabs on until what has the focus is what is looked for.
+    async fn tab_to(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..100 {
+            let focus = self.focus().await;
+            if is_it(&focus) {
+                assert_eq!(focus["inSight"], true, "{what} has the focus out of sight");
+                return focus;
+            }
+            self.key(Key::Tab).await;
+        }
+        panic!("Tab never comes to {what}: {}", self.focus().await["stops"]);
+    }
+
+    async fn tab_to_field(&self, name: &str) -> Value {
+        self.tab_to(name, |focus| focus["name"] == name).await
+    }
+
+    async fn tab_to_text(&self, tag: &str, text: &str) {
+        self.tab_to(text, |focus| focus["tag"] == tag && focus["text"] == text).await;
+    }
+
+    /// Once around with Tab: everything is reached, in the order of the document, and is seen to have the focus; then
+    /// one back with Shift+Tab.
+    async fn go_around(&mut self, heading: &str) {
+        let mut seen: Vec<(i64, Value)> = Vec::new();
+        let start = self.focus().await;
+        let stops = start["stops"].as_array().unwrap().clone();
+        seen.push((start["at"].as_i64().unwrap(), start["rings"].clone()));
+        for _ in 0..stops.len().saturating_add(2) {
+            self.key(Key::Tab).await;
+            let focus = self.focus().await;
+            seen.push((focus["at"].as_i64().unwrap(), focus["rings"].clone()));
+        }
+        let order: Vec<i64> = seen.iter().map(|(at, _)| *at).filter(|at| *at >= 0).collect();
+        let count = i64::try_from(stops.len()).unwrap();
+        for pair in order.windows(2) {
+            let next = pair[0].saturating_add(1).checked_rem(count).unwrap();
+            if pair[1] != next {
+                self.findings.push(format!("{heading}: Tab goes {order:?} through {stops:?}"));
+                break;
+            }
+        }
+        for (place, stop) in (0_i64..).zip(&stops) {
+            let stop = stop.as_str().unwrap();
+            let ring_where = |wanted: bool| {
+                let found = seen.iter().find(|(at, _)| (*at == place) == wanted);
+                found.map(|(_, rings)| rings[usize::try_from(place).unwrap()].clone())
+            };
+            match (ring_where(true), ring_where(false)) {
+                (Some(with), Some(without)) if with == without => {
+                    self.findings.push(format!("{heading}: no focus is seen on {stop}: {with}"));
+                }
+                (None, _) => self.findings.push(format!("{heading}: Tab never comes to {stop}")),
+                _ => {}
+            }
+        }
+        if count > 1 {
+            let before = self.tab_to("the second stop", |focus| focus["at"] == 1).await;
+            self.chord(Key::Shift, &Key::Tab.value().to_string()).await;
+            assert_eq!(self.focus().await["at"], 0, "{heading}: Shift+Tab from {before}");
+        }
+    }
+
+    async fn empty(&self) {
+        self.chord(Key::Control, "a").await;
+        self.key(Key::Delete).await;
+    }
+
+    /// Does what leads to another page, and waits until that one is there. A key is answered at once, unlike a click.
+    async fn leave_by(&self, act: impl Future) {
+        self.person.evaluate("void (window.isOld = true)").await;
+        act.await;
+        for _ in 0..500 {
+            let is_there = "document.readyState === 'complete' && !window.isOld";
+            if matches!(self.person.try_to_evaluate(is_there).await, Ok(Value::Bool(true))) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the page stays where it is");
+    }
+
+    /// Enter and Space in turns, for both must do.
+    async fn activate(&mut self) {
+        self.presses = self.presses.saturating_add(1);
+        let key = if self.presses.is_multiple_of(2) { Key::Enter } else { Key::Space };
+        self.leave_by(self.key(key)).await;
+    }
+}
+
+impl Visitor for Keyboard<'_> {
+    async fn open(&mut self, path: &str) {
+        self.person.open(path).await;
+    }
+
+    async fn type_into(&mut self, name: &str, text: &str) {
+        self.tab_to_field(name).await;
+        self.empty().await;
+        self.keys(text).await;
+        assert_eq!(self.focus().await["value"], text);
+    }
+
+    /// Through the clipboard of the browser, and none of it typed by script.
+    async fn paste_into(&mut self, name: &str, text: &str) {
+        self.tab_to_field(name).await;
+        self.empty().await;
+        if text.len() > 100 {
+            self.person.devtools("Input.insertText", json!({ "text": text })).await;
+            return;
+        }
+        self.keys(text).await;
+        self.chord(Key::Control, "a").await;
+        self.chord(Key::Control, "x").await;
+        assert_eq!(self.focus().await["value"], "");
+        self.chord(Key::Control, "v").await;
+        assert_eq!(self.focus().await["value"], text, "the field takes what is pasted");
+    }
+
+    async fn choose(&mut self, name: &str, value: &str) {
+        let mut focus = self.tab_to_field(name).await;
+        for _ in 0..300 {
+            if focus["value"] == value {
+                if focus["tag"] == "input" {
+                    self.key(Key::Space).await;
+                }
+                return;
+            }
+            self.key(Key::Down).await;
+            focus = self.focus().await;
+        }
+        panic!("{name} has no {value}");
+    }
+
+    async fn tick(&mut self, name: &str) {
+        self.tab_to_field(name).await;
+        self.key(Key::Space).await;
+        assert_eq!(self.focus().await["value"], "true");
+    }
+
+    async fn press(&mut self, label: &str) {
+        self.tab_to_text("button", label).await;
+        self.activate().await;
+    }
+
+    async fn follow(&mut self, link: &str) {
+        self.tab_to_text("a", link).await;
+        self.leave_by(self.key(Key::Enter)).await;
+    }
+
+    async fn reveal(&mut self, label: &str) {
+        self.tab_to_text("summary", label).await;
+        self.key(Key::Space).await;
+    }
+
+    async fn forge(&mut self, name: &str, value: &str) {
+        let field = format!("document.querySelector('input[type=hidden][name={name}]').value = '{value}'");
+        self.person.evaluate(&field).await;
+    }
+
+    async fn repeat(&mut self, name: &str) {
+        let field = format!("document.querySelector('input[type=hidden][name={name}]')");
+        self.person.evaluate(&format!("void {field}.after({field}.cloneNode())")).await;
+    }
+
+    async fn copy(&mut self) {
+        if self.person.walk.javascript {
+            self.tab_to_text("button", "Copy").await;
+            self.key(Key::Enter).await;
+            self.person.wait_for_text("Copied").await;
+            // And as it is without script, on the way around it.
+            let submit = self.person.evaluate("void document.querySelector('[data-copy]').form.submit()");
+            self.leave_by(submit).await;
+        } else {
+            self.press("Copy").await;
+        }
+    }
+
+    async fn element(&mut self, id: &str) -> String {
+        self.person.text(&format!("#{id}")).await
+    }
+
+    async fn look(&mut self, heading: &str, refusal: Option<(u16, &str)>) {
+        self.person.expect_page(heading).await;
+        self.looked_at = self.looked_at.saturating_add(1);
+        if let Some((_, sentence)) = refusal {
+            let alert = self.person.text("[role=alert]").await.to_lowercase();
+            assert!(alert.contains(sentence), "{heading}: {alert}");
+            let told = self.person.evaluate("told()").await;
+            if !told.is_null() && told != json!({ "invalid": "true", "isDescribed": true, "hasFocus": true })
+            {
+                self.findings.push(format!("{heading}: the error is not told at its field: {told}"));
+            }
+        }
+        self.go_around(heading).await;
+        if self.is_examined {
+            self.findings.extend(examine(self.person, heading).await);
+        }
+    }
+}
