@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod accounts;
+mod connection;
 mod flags;
 mod host;
 mod pages;
@@ -16,6 +17,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use clap::Parser;
 use mfa::policy::OrganizationSettings;
 use mfa::sqlite::SqliteStorage;
@@ -26,6 +28,7 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
 use crate::accounts::ACCOUNTS;
+use crate::connection::Connections;
 use crate::flags::{Flags, StorageUrl};
 use crate::host::{SiteHost, random_token};
 use crate::pages::{Site, router};
@@ -59,9 +62,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&flags.listen).await?;
     // Nobody may be listening, or no longer after the line they wanted: no reason to stop.
     announce(listener.local_addr()?, &password).ok();
+    // Tapped, since axum tells the address of a client only of its own listeners.
+    let connections = Connections::on(listener, &site.pages).await?.tap_io(|_| {});
     let service = router(site).into_make_service_with_connect_info::<SocketAddr>();
     tokio::select! {
-        served = axum::serve(listener, service).into_future() => served?,
+        served = axum::serve(connections, service).into_future() => served?,
         () = stopped() => {}
     }
     Ok(())
