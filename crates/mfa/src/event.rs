@@ -6,6 +6,7 @@ use mfa_core::id::Pseudonym;
 use mfa_core::time::UnixSeconds;
 use mfa_policy::{Method, Purpose};
 use mfa_storage::{Cursor, EventBody, StoredEvent, Version};
+use thiserror::Error;
 
 use crate::codec::{
     GetResult, Put, PutResult, get_array, get_fields, get_option, get_time, put_into, required,
@@ -295,6 +296,28 @@ impl Event {
         self
     }
 
+    /// The event as bytes, for a host that keeps what it reads with [`Mfa::events`](crate::Mfa::events) in a table of its
+    /// own.
+    ///
+    /// # Examples
+    /// ```
+    /// # use mfa::{Event, RecordedEvent, UnreadableEvent};
+    /// fn survives(read: &RecordedEvent) -> Result<bool, UnreadableEvent> {
+    ///     Ok(Event::from_bytes(&read.event.to_bytes())? == read.event)
+    /// }
+    /// ```
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.encode().payload
+    }
+
+    /// Reads back what [`Event::to_bytes`] wrote, by this version of the library or another.
+    ///
+    /// # Errors
+    /// [`UnreadableEvent`] for any other bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, UnreadableEvent> {
+        Self::decode(bytes).map_err(|_| UnreadableEvent)
+    }
+
     pub(crate) fn encode(&self) -> EventBody {
         let mut payload = Vec::with_capacity(64);
         put_into(&mut payload, |e| self.put(e));
@@ -380,6 +403,12 @@ impl Event {
     }
 }
 
+/// Bytes that are no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("an event cannot be read")]
+#[non_exhaustive]
+pub struct UnreadableEvent;
+
 impl RecordedEvent {
     /// Reads a stored event; `None` when its payload is not one of ours.
     pub(crate) fn read(stored: &StoredEvent) -> Option<Self> {
@@ -431,7 +460,8 @@ mod tests {
             reference: Some("pay-17".into()),
             account: Some("a".into()),
         };
-        assert_eq!(Event::decode(&event.encode().payload).unwrap(), event);
+        assert_eq!(Event::from_bytes(&event.to_bytes()), Ok(event));
+        assert_eq!(Event::from_bytes(b"no event"), Err(UnreadableEvent));
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub use engine::{
     ResetDone, Rewrapped, Wanted,
 };
 pub use error::{ConfigError, ConfigFault, Error, Rejection, Unavailable};
-pub use event::{Event, EventKind, EventMethod, EventPage, RecordedEvent};
+pub use event::{Event, EventKind, EventMethod, EventPage, RecordedEvent, UnreadableEvent};
 pub use keyring::{KeyFileError, KeyState, Keyring, KeyringError};
 #[cfg(feature = "qr")]
 pub use qr::QrCode;
