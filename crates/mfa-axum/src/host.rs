@@ -73,7 +73,9 @@ pub trait Host: Clone + Send + Sync + 'static {
     /// or the way to one. `proof` was fresh for its purpose when this was called; who may do what is still judged here.
     ///
     /// # Errors
-    /// [`HostError`], answered 503.
+    /// [`HostError`], answered 503; one that is an [`mfa::Error`], as the library's own would be:
+    /// [`Rejection::NotAllowed`](mfa::Rejection::NotAllowed) 403, say, so that `?` after [`Mfa::reset`](mfa::Mfa::reset) is
+    /// enough.
     fn run_errand(
         &self,
         visitor: &Visitor,
@@ -182,7 +184,8 @@ pub enum Renew {
     No,
 }
 
-/// The host's own failure. Its text is for the operator and is never shown.
+/// The host's own failure, answered 503. Its text is for the operator and is never shown. One that is an [`mfa::Error`] is
+/// answered as the library's own would be.
 pub type HostError = Box<dyn Error + Send + Sync>;
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, HostError>> + Send + 'a>>;

@@ -85,8 +85,12 @@ impl Pages {
         Refusal::of(error)
     }
 
-    /// What a failure of the host is answered with.
+    /// What a failure of the host is answered with. An error of the library that the host passes on is answered as if the
+    /// pages had met it themselves.
     pub(crate) fn host_failed(&self, error: &HostError) -> Refusal {
+        if let Some(error) = error.downcast_ref::<mfa::Error>() {
+            return self.told(error);
+        }
         (self.inner.report)(&**error);
         Refusal::Unavailable { is_transient: true }
     }
@@ -202,6 +206,11 @@ impl Pages {
         let languages = accepted_languages(request);
         let (brand, link) = (&self.inner.brand, &self.inner.paths.sign_in);
         self.refuse_as(&languages, brand, answer::wants_json(request), refusal, link)
+    }
+
+    /// As [`Pages::refuse`], to somebody with a session: the page leads back into it, and not to sign-in.
+    pub fn refuse_to(&self, visitor: &Visitor, request: &HeaderMap, refusal: Refusal) -> Response {
+        self.refuse_visitor(visitor, refusal, answer::wants_json(request))
     }
 
     pub(crate) fn refuse_visitor(&self, visitor: &Visitor, refusal: Refusal, is_json: bool) -> Response {

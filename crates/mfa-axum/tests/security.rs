@@ -223,6 +223,8 @@ async fn a_hosts_errand_is_run_with_proof_of_its_purpose_and_of_no_other() {
     // Fresh by now: the next one is run at once.
     is_status(&browser.get("/errand/again").await, 303);
     assert_eq!(site.host.done.lock().unwrap()[1], "again manage");
+    // What the host passes on of the library's refusals is one, and no failure.
+    is_status(&browser.get("/errand/forbidden").await, 403);
 }
 
 #[tokio::test]

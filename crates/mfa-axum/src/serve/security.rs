@@ -14,7 +14,7 @@ use super::visit::{Said, Visit};
 use crate::answer;
 use crate::flow::Flow;
 use crate::form::Form;
-use crate::host::Renew;
+use crate::host::{HostError, Renew};
 use crate::pages::Pages;
 use crate::proven::{Beside, Errand, Proven};
 use crate::refusal::Refusal;
@@ -110,6 +110,10 @@ pub(super) async fn run(
         Errand::Host { name, .. } => {
             let response = match host.run_errand(visitor, name, proof).await {
                 Ok(response) => response,
+                // Between the check and the action the proof grew too old: ask again.
+                Err(error) if wants_fresh_proof(&error) => {
+                    return pages.verify_first(secured, errand.clone()).await;
+                }
                 Err(error) => return pages.refuse_visitor(visitor, pages.host_failed(&error), false),
             };
             return match host.keep(visitor, &Flow::Proved(proven.clone()), renew).await {
@@ -139,6 +143,10 @@ pub(super) async fn run(
         }
         Err(error) => pages.refuse_visitor(visitor, pages.told(&error), false),
     }
+}
+
+fn wants_fresh_proof(error: &HostError) -> bool {
+    matches!(error.downcast_ref(), Some(Error::Rejected(Rejection::FreshProofWanted)))
 }
 
 /// A change of the person's own authenticators: what the session then stands at, and its page.

@@ -170,6 +170,9 @@ impl Host for TestHost {
     }
 
     async fn run_errand(&self, _: &Visitor, errand: &str, proof: &Assertion) -> Result<Response, HostError> {
+        if errand == "forbidden" {
+            return Err(mfa::Error::from(mfa::Rejection::NotAllowed).into());
+        }
         self.done.lock().unwrap().push(format!("{errand} {}", proof.purpose()));
         Ok(Redirect::to("/done").into_response())
     }
