@@ -1,0 +1,283 @@
+//! The account that the clients meet at, led from stage to stage before they start.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use mfa::policy::{Attributes, Policy};
+use mfa::testing::{HandClock, SeededRandom, TestAuthenticator};
+use mfa::{
+    Acknowledged, Assertion, Context, Error, FirstFactor, Keyring, Mfa, Next, RandomError, RandomSource,
+    Realm, Rejection, Remember, SessionBinding, Subject, SubjectId, Ticket, UnixSeconds, kind,
+};
+use mfa_core::time::{Period, TimeStep};
+use pollster::block_on;
+
+use crate::client::{App, Scanned};
+use crate::store::SimStore;
+
+/// Where the account stands. Each stage comes out of the one before it, so whoever was handed something at an earlier
+/// one holds something stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// There is no record.
+    Unenrolled,
+    /// An app is active, and four of the five guesses that 15 minutes allow are used up, of app and recovery code both.
+    Enrolled,
+    /// The recovery code was typed; no replacement is active yet.
+    Recovering,
+}
+
+/// A library over a simulated store.
+pub struct Node {
+    pub mfa: Mfa,
+    pub store: SimStore,
+    pub clock: HandClock,
+    turn: Arc<AtomicUsize>,
+}
+
+impl Node {
+    /// The same keys at every node, and a random source of its own, with one stream for each client.
+    pub fn new(policy: &Policy, seed: u64, clients: usize, now: u64) -> Self {
+        let (store, clock, turn) = (SimStore::default(), HandClock::at(now), Arc::new(AtomicUsize::new(0)));
+        let streams = (0..clients as u64).map(|client| SeededRandom::new(seed + client)).collect();
+        let builder = Mfa::builder().keyring(Keyring::generate(&SeededRandom::new(99)).unwrap());
+        let builder = builder.policy(policy.clone()).storage(store.clone()).clock(clock.clone());
+        let mfa = builder.random(Streams { streams, turn: Arc::clone(&turn) }).build().unwrap();
+        Self { mfa, store, clock, turn }
+    }
+
+    /// Whose stream of random bytes is drawn from now.
+    pub fn is_turn_of(&self, client: usize) {
+        self.turn.store(client, Ordering::Relaxed);
+    }
+}
+
+/// A stream for each client, so that what one draws does not depend on how often another did.
+struct Streams {
+    streams: Vec<SeededRandom>,
+    turn: Arc<AtomicUsize>,
+}
+
+impl RandomSource for Streams {
+    fn fill(&self, out: &mut [u8]) -> Result<(), RandomError> {
+        self.streams[self.turn.load(Ordering::Relaxed)].fill(out)
+    }
+}
+
+/// What the owner of the account has in hand.
+#[derive(Clone)]
+pub struct Owner {
+    pub app: Rc<App>,
+    pub recovery_code: Rc<str>,
+    /// Of the session that enrolled.
+    pub ctx: Context,
+    pub assertion: Assertion,
+}
+
+/// The account and everything that has been handed out so far.
+pub struct Account {
+    pub node: Node,
+    pub stage: Stage,
+    /// What the host says to [`Context::known_enrolled`] once there is something to know.
+    pub host_remembers: bool,
+    owner: Option<Owner>,
+    /// A set-up that is open in several tabs, one for a first app and one for a replacement.
+    tabs: [Option<Tab>; 2],
+    recovering: Option<(Context, Ticket<kind::Enroll>)>,
+    visits: u64,
+}
+
+/// A confirmed set-up, one click from its end.
+#[derive(Clone)]
+pub struct Tab {
+    pub ctx: Context,
+    pub ticket: Ticket<kind::Confirmed>,
+    pub scanned: Scanned,
+}
+
+impl Account {
+    pub fn new(policy: &Policy, host_remembers: bool) -> Self {
+        Self {
+            node: Node::new(policy, 1_000, 1, START),
+            stage: Stage::Unenrolled,
+            host_remembers,
+            owner: None,
+            tabs: [None, None],
+            recovering: None,
+            visits: 0,
+        }
+    }
+
+    pub fn now(&self) -> UnixSeconds {
+        self.node.clock.reading()
+    }
+
+    /// The time step of this moment.
+    pub fn step(&self) -> TimeStep {
+        TimeStep::containing(self.now(), Period::THIRTY_SECONDS)
+    }
+
+    pub fn owner(&self) -> &Owner {
+        self.owner.as_ref().expect("the account is enrolled by now")
+    }
+
+    pub fn owner_if_enrolled(&self) -> Option<&Owner> {
+        self.owner.as_ref()
+    }
+
+    /// Another sign-in of the account.
+    pub fn visit(&mut self) -> Context {
+        self.visits += 1;
+        visit(self.visits).known_enrolled(self.host_remembers && self.stage > Stage::Unenrolled)
+    }
+
+    pub fn enroll_ticket(&self, ctx: &Context) -> Ticket<kind::Enroll> {
+        match begin(&self.node.mfa, ctx, self.now()).unwrap() {
+            Next::Offer(menu) | Next::Enroll(menu) => menu.ticket,
+            other => panic!("expected an enrollment, got {other:?}"),
+        }
+    }
+
+    pub fn challenge(&self, ctx: &Context) -> Ticket<kind::Challenge> {
+        challenge(&begin(&self.node.mfa, ctx, self.now()).unwrap()).expect("a challenge")
+    }
+
+    /// Scans a key and confirms it; nothing is active yet.
+    pub fn confirm(&self, ctx: Context, ticket: &Ticket<kind::Enroll>, name: &str) -> Tab {
+        let mfa = &self.node.mfa;
+        let pending = block_on(mfa.enroll_app(&ctx, ticket)).unwrap();
+        let app = Rc::new(App { name: name.to_owned(), shows: TestAuthenticator::scan(&pending).unwrap() });
+        let code = app.shows.code_of_step(self.step());
+        let confirmed = block_on(mfa.confirm(&ctx, &pending.ticket, &code)).unwrap();
+        let recovery_code = Some(Rc::from(confirmed.expose_recovery_code()));
+        let scanned = Scanned { app, confirmed: Some(self.step()), recovery_code, acknowledged: false };
+        Tab { ctx, ticket: confirmed.ticket, scanned }
+    }
+
+    /// The one first set-up that every tab shows.
+    pub fn first_tab(&mut self) -> Tab {
+        if self.tabs[0].is_none() {
+            let ctx = self.visit();
+            let ticket = self.enroll_ticket(&ctx);
+            self.tabs[0] = Some(self.confirm(ctx, &ticket, "app of the tabs"));
+        }
+        self.tabs[0].clone().unwrap()
+    }
+
+    /// The one replacement that every tab shows, in the sign-in that opened the recovery.
+    pub fn replacement_tab(&mut self) -> Tab {
+        if self.tabs[1].is_none() {
+            let (ctx, ticket) = self.recovering.clone().unwrap();
+            self.tabs[1] = Some(self.confirm(ctx, &ticket, "replacement of the tabs"));
+        }
+        self.tabs[1].clone().unwrap()
+    }
+
+    /// Another sign-in that goes on with the recovery.
+    pub fn resume(&mut self) -> (Context, Ticket<kind::Enroll>) {
+        let ctx = self.visit();
+        let ticket = self.challenge(&ctx);
+        let code = &self.owner().recovery_code;
+        let menu = block_on(self.node.mfa.recover(&ctx, &ticket, code)).unwrap();
+        (ctx, menu.ticket)
+    }
+
+    /// Leads the account to the stage after this one.
+    pub fn advance(&mut self) {
+        match self.stage {
+            Stage::Unenrolled => self.enroll(),
+            Stage::Enrolled => {
+                self.recovering = Some(self.resume());
+                self.stage = Stage::Recovering;
+            }
+            Stage::Recovering => panic!("there is no stage after this one"),
+        }
+    }
+
+    fn enroll(&mut self) {
+        let ctx = self.visit();
+        let ticket = self.enroll_ticket(&ctx);
+        let tab = self.confirm(ctx, &ticket, "the owner's app");
+        let assertion = block_on(self.node.mfa.activate(&tab.ctx, &tab.ticket, Acknowledged)).unwrap();
+        let Scanned { app, recovery_code, .. } = tab.scanned;
+        let recovery_code = recovery_code.unwrap();
+        self.owner = Some(Owner { app, recovery_code, ctx: tab.ctx, assertion });
+        self.stage = Stage::Enrolled;
+        self.wait(60);
+        for pause in [0, 0, 5, 15] {
+            let ctx = self.visit();
+            let ticket = self.challenge(&ctx);
+            assert_eq!(guess(&self.node.mfa, &ctx, &ticket, &wrong_code(self)), Ok(Rejection::WrongCode));
+            assert_eq!(guess_recovery(&self.node.mfa, &ctx, &ticket), Ok(Rejection::WrongCode));
+            self.wait(pause);
+        }
+        self.wait(10); // the beginning of a step, the third after the one that confirmed
+    }
+
+    fn wait(&self, seconds: u64) {
+        self.node.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+/// The subject's sign-in of this number: a session binding of its own.
+pub fn visit(number: u64) -> Context {
+    let mut binding = [0; 16];
+    binding[..8].copy_from_slice(&number.to_le_bytes());
+    let subject = Subject::new(SubjectId::new("ada").unwrap(), "ada@example.com", Attributes::new());
+    Context::new(Realm::new("main", "Example").unwrap(), subject, SessionBinding::from_bytes(binding))
+}
+
+pub fn begin(mfa: &Mfa, ctx: &Context, now: UnixSeconds) -> Result<Next, Error> {
+    block_on(mfa.begin(ctx, FirstFactor::password(now)))
+}
+
+/// The ticket for a code, wherever there is one.
+pub fn challenge(next: &Next) -> Option<Ticket<kind::Challenge>> {
+    match next {
+        Next::Challenge(challenge) => Some(challenge.ticket.clone()),
+        Next::RecoverOnly(ticket) | Next::Throttled { recover: ticket, .. } => Some(ticket.clone()),
+        _ => None,
+    }
+}
+
+/// Types `code`, and answers how it was turned down, or the text of anything else.
+pub fn guess(
+    mfa: &Mfa,
+    ctx: &Context,
+    ticket: &Ticket<kind::Challenge>,
+    code: &str,
+) -> Result<Rejection, String> {
+    match block_on(mfa.verify(ctx, ticket, code, Remember::No)) {
+        Err(Error::Rejected(rejection)) => Ok(rejection),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+/// The same with a recovery code of nobody's.
+pub fn guess_recovery(
+    mfa: &Mfa,
+    ctx: &Context,
+    ticket: &Ticket<kind::Challenge>,
+) -> Result<Rejection, String> {
+    match block_on(mfa.recover(ctx, ticket, &wrong_recovery_code())) {
+        Err(Error::Rejected(rejection)) => Ok(rejection),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+/// A code that the owner's app shows at no time near.
+pub fn wrong_code(account: &Account) -> String {
+    let live: Vec<_> =
+        (-4..=4).map(|n| account.owner().app.shows.code_of_step(account.step().offset(n))).collect();
+    (0..).map(|n| format!("{n:06}")).find(|code| !live.contains(code)).unwrap()
+}
+
+/// A recovery code of the right form that belongs to nobody.
+pub fn wrong_recovery_code() -> String {
+    mfa_core::recovery::RecoveryCode::from_bytes([7; 16]).to_text().to_string()
+}
+
+/// 2027-01-15T08:00:00Z, the beginning of a time step.
+pub const START: u64 = 1_800_000_000;

@@ -1,0 +1,105 @@
+//! What the invariants say of authenticators, and of those who were let in.
+
+use mfa::EventKind as E;
+
+use super::{Asks, Case, Verdict, require};
+use crate::account::Stage;
+use crate::client::{Asked, By, Gain, Outcome};
+use crate::schedule::Row;
+
+impl Case<'_> {
+    /// No assertion without a committed success, or a subject of whom nothing is asked.
+    pub(super) fn inv_4_every_assertion_has_its_success(&self) -> Verdict {
+        for (by, successes) in [(By::Code, self.count(E::Verified)), (By::Activation, self.activated())] {
+            let signed_in = self.signed_in_by(by);
+            require(signed_in <= successes, || {
+                format!("{signed_in} signed in by {by:?}, {successes} successes")
+            })?;
+        }
+        for told in self.clients() {
+            let Some((by, assertion)) = told.outcome.assertion() else { continue };
+            let by_factor = matches!(by, By::Code | By::Activation);
+            require(assertion.second_factor().is_some() == by_factor, || {
+                format!("{by:?} made {assertion:?}")
+            })?;
+            require(by_factor || self.scene.stage == Stage::Unenrolled, || format!("{by:?} signed in"))?;
+        }
+        Ok(())
+    }
+
+    /// An app works only if its code was confirmed and its recovery code acknowledged.
+    pub(super) fn inv_5_active_means_confirmed_and_saved(&self) -> Verdict {
+        for told in self.clients() {
+            for scanned in &told.notes.borrow().scanned {
+                let name = &scanned.app.name;
+                let may_work = scanned.confirmed.is_some() && scanned.acknowledged;
+                require(may_work || !self.works(name), || format!("{name} works too early"))?;
+                let is_saved = self.after.opens.iter().any(|(of, opens)| of == name && *opens);
+                require(is_saved || !self.works(name), || format!("{name} works without a recovery code"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The old app works until a new one is active, and is dead after; in a recovery it is suspended from the start. Of
+    /// new ones at most one becomes active. What a sign-in is asked for is what works.
+    pub(super) fn inv_6_one_app_at_a_time(&self) -> Verdict {
+        let gone = [E::RecoveryOpened, E::AuthenticatorReplaced, E::AuthenticatorDisabled];
+        let lives =
+            self.scene.owner.is_some() && self.is_sound() && gone.iter().all(|kind| self.ever(*kind) == 0);
+        if let Some(owner) = &self.scene.owner {
+            require(self.works(&owner.app.name) == lives, || {
+                format!("the old app {}", if lives { "is dead" } else { "still works" })
+            })?;
+        }
+        let old = self.scene.owner.as_ref().map(|owner| &owner.app.name);
+        let new = self.after.works.iter().filter(|(name, works)| *works && Some(name) != old).count();
+        let activated = self.activated();
+        require(new == activated && activated <= 1, || {
+            format!("{new} new apps work, {activated} were activated")
+        })?;
+        if self.is_enrolled() && self.is_sound() {
+            let something_works = lives || activated > 0;
+            for asks in [self.after.asks, self.after.asks_later] {
+                let asks_for_a_code = matches!(asks, Asks::For(Asked::Challenge | Asked::Throttled));
+                require(asks_for_a_code == something_works, || format!("a sign-in is answered {asks:?}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An enrolled subject is never offered to enroll, nor let in, nor given an authenticator, by the first factor
+    /// alone; and one whose record is gone or does not open still counts as enrolled.
+    pub(super) fn inv_13_the_first_factor_binds_nothing(&self) -> Verdict {
+        if self.scene.stage > Stage::Unenrolled {
+            for told in self.clients() {
+                let wrong = match &told.outcome {
+                    Outcome::Success(Gain::Asked(asked)) => is_open(*asked),
+                    Outcome::Success(Gain::SignedIn(by, _)) => {
+                        matches!(by, By::Skipping | By::FirstFactorAlone)
+                    }
+                    _ => false,
+                };
+                require(!wrong, || format!("an enrolled subject: {}", told.outcome))?;
+                let is_success = matches!(told.outcome, Outcome::Success(_));
+                require(self.is_sound() || !is_success, || format!("the row is damaged: {}", told.outcome))?;
+            }
+            require(self.count(E::AuthenticatorActivated) == 0, || {
+                "an enrolled subject got a first authenticator".to_owned()
+            })?;
+        }
+        let asks = [self.after.asks, self.after.asks_later];
+        if self.is_enrolled() && self.is_sound() {
+            let is_closed = |asks: &Asks| matches!(asks, Asks::For(asked) if !is_open(*asked));
+            require(asks.iter().all(is_closed), || format!("enrolled, and a sign-in is answered {asks:?}"))?;
+        }
+        let is_unreadable = self.scene.row == Row::Altered;
+        require(!is_unreadable || asks == [Asks::Unavailable; 2], || {
+            format!("the record does not open, and a sign-in is answered {asks:?}")
+        })
+    }
+}
+
+fn is_open(asked: Asked) -> bool {
+    matches!(asked, Asked::Offer | Asked::Enroll)
+}

@@ -1,0 +1,130 @@
+//! The judge: a model that knows the invariants and nothing of the engine. It looks at what clients were told and when,
+//! at the events, and at how the account behaves afterwards.
+
+mod authenticators;
+mod codes;
+mod probe;
+mod records;
+mod serial;
+
+use std::rc::Rc;
+
+use mfa::{Event, EventKind};
+
+pub use probe::{Asks, Behaviour, Prober, Worth};
+pub use serial::{Serial, references};
+
+use crate::client::{By, Outcome};
+use crate::schedule::{History, Row, Scene, Told};
+
+/// One run, and everything it is judged by.
+pub struct Case<'a> {
+    pub scene: &'a Scene,
+    pub history: &'a History,
+    pub after: Rc<Behaviour>,
+    pub serials: &'a [Serial],
+}
+
+/// What an invariant says of a run: nothing, or how it was broken.
+type Verdict = Result<(), String>;
+
+macro_rules! judges {
+    ($($name:ident,)*) => {
+        /// The first invariant that the run breaks, by its name, and how.
+        pub fn judge(&self) -> Result<(), (&'static str, String)> {
+            $(self.$name().map_err(|why| (stringify!($name), why))?;)*
+            Ok(())
+        }
+    };
+}
+
+impl Case<'_> {
+    judges! {
+        inv_1_a_step_is_accepted_once,
+        inv_2_a_code_completes_one_recovery,
+        inv_3_guesses_are_counted_and_few,
+        inv_4_every_assertion_has_its_success,
+        inv_5_active_means_confirmed_and_saved,
+        inv_6_one_app_at_a_time,
+        inv_8_every_change_has_its_event,
+        inv_12_what_is_over_opens_nothing,
+        inv_13_the_first_factor_binds_nothing,
+        inv_11_every_call_is_done_or_not_at_all,
+    }
+
+    fn events(&self) -> impl Iterator<Item = &Event> {
+        self.after.events.iter().map(|recorded| &recorded.event)
+    }
+
+    /// Events of this kind since the clients started.
+    fn count(&self, kind: EventKind) -> usize {
+        let before = self.scene.tables.events.len();
+        self.events().skip(before).filter(|event| event.kind == kind).count()
+    }
+
+    /// Events of this kind since the account was new.
+    fn ever(&self, kind: EventKind) -> usize {
+        self.events().filter(|event| event.kind == kind).count()
+    }
+
+    /// What each commit since the clients started tells of, and the step of the run that made it.
+    fn changes(&self) -> impl Iterator<Item = (usize, &[mfa::RecordedEvent])> {
+        let before = self.scene.tables.commits.len();
+        let mut rest = self.after.events.get(self.scene.tables.events.len()..).unwrap_or_default();
+        self.history.committed.iter().zip(&self.history.tables.commits[before..]).map(
+            move |(step, (.., events))| {
+                let (these, others) = rest.split_at((*events).min(rest.len()));
+                rest = others;
+                (*step, these)
+            },
+        )
+    }
+
+    /// Clients that were told this.
+    fn told(&self, is: impl Fn(&Outcome) -> bool) -> usize {
+        self.history.told.iter().filter(|told| is(&told.outcome)).count()
+    }
+
+    fn clients(&self) -> impl Iterator<Item = &Told> {
+        self.history.told.iter()
+    }
+
+    fn signed_in_by(&self, by: By) -> usize {
+        self.told(|outcome| outcome.assertion().is_some_and(|(how, _)| how == by))
+    }
+
+    fn works(&self, app: &str) -> bool {
+        self.after.works.iter().any(|(name, works)| name == app && *works)
+    }
+
+    /// First apps and replacements that became active since the clients started.
+    fn activated(&self) -> usize {
+        self.count(EventKind::AuthenticatorActivated) + self.count(EventKind::AuthenticatorReplaced)
+    }
+
+    /// Whether the account has an authenticator, by its events.
+    fn is_enrolled(&self) -> bool {
+        self.ever(EventKind::AuthenticatorActivated) > 0
+    }
+
+    fn is_sound(&self) -> bool {
+        self.scene.row == Row::Sound
+    }
+}
+
+/// Events with which every ticket and every assertion from before is over.
+fn is_ending(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::AuthenticatorActivated
+            | EventKind::AuthenticatorReplaced
+            | EventKind::AuthenticatorSuspended
+            | EventKind::AuthenticatorDisabled
+            | EventKind::RecoveryOpened
+            | EventKind::FirstFactorChanged
+    )
+}
+
+fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { Err(otherwise()) }
+}

@@ -1,0 +1,160 @@
+//! Every interleaving of two or three clients over a store that may fail at every call: no schedule breaks an invariant.
+#![allow(unreachable_pub, reason = "a test has no public")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that cannot go on must stop"
+)]
+
+mod account;
+mod ceremonies;
+mod client;
+mod judge;
+mod schedule;
+mod store;
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::available_parallelism;
+
+use mfa::policy::Policy;
+
+use account::Stage;
+use ceremonies::{AT_THE_CAP, AT_THE_CHALLENGE, CEREMONIES, Ceremony, MANY_CHANGES, find};
+use judge::{Case, Prober, references};
+use schedule::{EverySchedule, History, Row, Scene, run};
+
+/// Runs every schedule of the scene and answers how many there were.
+fn explore(scene: &Scene, faults: usize) -> usize {
+    let mut prober = Prober::new(scene);
+    let serials = references(scene, &mut prober);
+    let (mut schedules, mut every) = (0, EverySchedule::default());
+    loop {
+        let history = run(scene, faults, |options| every.pick(options.len()));
+        let after = prober.behaviour(scene, &history);
+        let case = Case { scene, history: &history, after, serials: &serials };
+        if let Err((invariant, why)) = case.judge() {
+            broken(scene, &history, invariant, &why);
+        }
+        schedules += 1;
+        if !every.advance() {
+            return schedules;
+        }
+    }
+}
+
+/// Shows the schedule that broke an invariant, and ends; the whole process where `.ci/guards` asks for no more.
+fn broken(scene: &Scene, history: &History, invariant: &str, why: &str) -> ! {
+    let mut text = format!("broken: {invariant}: with {}: {why}\n", scene.name);
+    for (step, ask) in &history.steps {
+        writeln!(text, "  client {} asks {ask:?}: {:?}", step.client, step.meets).unwrap();
+    }
+    for (client, told) in history.told.iter().enumerate() {
+        writeln!(text, "  client {client} was told: {}", told.outcome).unwrap();
+    }
+    if std::env::var_os("END_AT_THE_FIRST").is_some() {
+        println!("{text}");
+        std::process::exit(101);
+    }
+    panic!("{text}");
+}
+
+/// Explores every scene, on all cores, and demands that there were at least `before` schedules.
+fn explore_all(what: &str, scenes: &[Box<dyn Fn() -> Scene + Sync>], faults: usize, before: usize) {
+    let (next, total) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(scene) = scenes.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let scene = scene();
+                    let schedules = explore(&scene, faults);
+                    println!("{schedules:8} {}", scene.name);
+                    total.fetch_add(schedules, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let total = total.into_inner();
+    println!("{total} schedules of {} scenes: {what}, at most {faults} faults", scenes.len());
+    assert!(total >= before, "{total} schedules are fewer than the {before} there were");
+}
+
+type Scenes = Vec<Box<dyn Fn() -> Scene + Sync>>;
+
+/// Every ordered pair of these.
+fn pairs(ceremonies: &[&'static Ceremony], policy: &Policy) -> Scenes {
+    let pairs = ceremonies.iter().flat_map(|a| ceremonies.iter().map(move |b| [*a, *b]));
+    pairs
+        .map(|pair| {
+            let policy = policy.clone();
+            Box::new(move || Scene::of(&pair, &policy, true)) as _
+        })
+        .collect()
+}
+
+#[test]
+fn inv_1_to_13_hold_in_every_schedule_of_two_clients() {
+    let all: Vec<_> = CEREMONIES.iter().collect();
+    explore_all("two clients", &pairs(&all, &Policy::recommended()), 2, 177_488);
+}
+
+#[test]
+fn inv_1_to_13_hold_in_every_schedule_of_three_clients_at_the_challenge() {
+    let these = || AT_THE_CHALLENGE.iter().map(|name| find(name)).enumerate();
+    let mut scenes: Scenes = Vec::new();
+    for (i, a) in these() {
+        for (j, b) in these().skip(i) {
+            for (_, c) in these().skip(j) {
+                // Who is first and who is last is up to the schedule: other orders of the three are the same scene.
+                scenes.push(Box::new(move || Scene::of(&[a, b, c], &Policy::recommended(), true)));
+            }
+        }
+    }
+    explore_all("three clients at the challenge", &scenes, 1, 189_640);
+}
+
+/// Four guesses were wrong, and the fifth disables the app.
+#[test]
+fn inv_3_the_cap_holds_in_every_schedule_of_two_clients() {
+    let policy =
+        Policy::from_toml(&format!("{}\n[limits]\nthrottle_cap = 5\n", Policy::RECOMMENDED_TOML)).unwrap();
+    let these: Vec<_> = AT_THE_CAP.iter().map(|name| find(name)).collect();
+    explore_all("two clients at the cap", &pairs(&these, &policy), 2, 37_070);
+}
+
+/// The row is gone, though the host or a ticket knows of it; or it is there and does not open.
+#[test]
+fn inv_13_a_damaged_record_never_reads_as_not_enrolled() {
+    let mut scenes: Scenes = Vec::new();
+    let begun = |ceremony: &&Ceremony| ceremony.begins > Stage::Unenrolled;
+    for a in CEREMONIES.iter().filter(begun) {
+        for b in CEREMONIES.iter().filter(begun) {
+            scenes
+                .push(Box::new(move || Scene::of(&[a, b], &Policy::recommended(), true).damaged(Row::Lost)));
+            let holds_a_ticket = |ceremony: &Ceremony| !ceremony.name.starts_with("begin");
+            if holds_a_ticket(a) && holds_a_ticket(b) {
+                let forgetful = move || Scene::of(&[a, b], &Policy::recommended(), false);
+                scenes.push(Box::new(move || forgetful().damaged(Row::Lost)));
+            }
+        }
+        for b in CEREMONIES {
+            scenes.push(Box::new(move || {
+                Scene::of(&[a, b], &Policy::recommended(), false).damaged(Row::Altered)
+            }));
+        }
+    }
+    explore_all("a damaged row", &scenes, 1, 26_112);
+}
+
+/// Between a lost reply and the look at what became of it, more calls commit than a record remembers.
+#[test]
+fn inv_11_a_call_that_nobody_remembers_is_not_made_up() {
+    let scenes = ["verify", "guess", "recover", "check"].map(|name| -> Box<dyn Fn() -> Scene + Sync> {
+        let these = [find(name), &MANY_CHANGES];
+        Box::new(move || Scene::of(&these, &Policy::recommended(), true).sparing(1))
+    });
+    explore_all("a client and many others", &scenes, 2, 35_256);
+}
