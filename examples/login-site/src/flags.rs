@@ -78,6 +78,11 @@ impl FromStr for StorageUrl {
     }
 }
 
+/// A date as an administrator types it: a day, which begins in UTC, or a moment (RFC 3339).
+pub(crate) fn date_or_day(text: &str) -> Result<UnixSeconds, String> {
+    date(text).or_else(|_| date(&format!("{text}T00:00:00Z")))
+}
+
 fn date(text: &str) -> Result<UnixSeconds, String> {
     let date = OffsetDateTime::parse(text, &Rfc3339).map_err(|error| error.to_string())?;
     let seconds = u64::try_from(date.unix_timestamp()).map_err(|_| "a date before 1970".to_owned())?;
@@ -101,6 +106,9 @@ mod tests {
     #[test]
     fn dates_are_rfc_3339() {
         assert_eq!(date("2027-01-15T08:00:00Z"), Ok(UnixSeconds::new(1_800_000_000)));
+        assert_eq!(date_or_day("2027-01-15").map(UnixSeconds::get), Ok(1_799_971_200));
+        assert_eq!(date_or_day("2027-01-15T08:00:00+00:00").map(UnixSeconds::get), Ok(1_800_000_000));
+        assert!(date_or_day("2027-02-30").is_err() && date_or_day("").is_err());
         assert!(date("tomorrow").is_err() && date("1969-12-31T00:00:00Z").is_err());
     }
 

@@ -1,18 +1,26 @@
 //! The host's side of the pages: sessions over a cookie, attributes looked up anew for each request.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use mfa::policy::Attributes;
-use mfa::{Clock, Context, FirstFactor, Realm, Subject, SubjectId, SystemClock};
-use mfa_axum::{Flow, Host, HostError, Renew, Visitor, accepted_languages};
+use mfa::{
+    Assertion, Clock, Context, DeviceToken, Event, FirstFactor, Mfa, Pseudonym, Realm, Subject, SubjectId,
+    Transaction,
+};
+use mfa_axum::{Flow, Form, Host, HostError, Pages, Renew, Visitor, accepted_languages};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use crate::accounts::{Account, PROVIDER};
+use crate::pages::{company, payments};
 use crate::store::{FirstFactorNote, Session, SessionHash, Store};
 
 /// The demo's sessions, as the pages see them.
@@ -20,17 +28,24 @@ use crate::store::{FirstFactorNote, Session, SessionHash, Store};
 pub(crate) struct SiteHost {
     pub(crate) store: Store,
     pub(crate) realm: Realm,
+    pub(crate) mfa: Mfa,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The SHA-256 of the one demo password.
+    pub(crate) password: [u8; 32],
+    /// The pages that are mounted over this host, once they are.
+    pub(crate) pages: Arc<OnceLock<Pages>>,
 }
 
 pub(crate) const SIGN_IN: &str = "/sign-in";
 pub(crate) const HOME: &str = "/";
 const SESSION_COOKIE: &str = "site_session";
+const DEVICE_COOKIE: &str = "site_device";
 
 impl Host for SiteHost {
     async fn visitor(&self, request: &Parts) -> Result<Option<Visitor>, HostError> {
         let Some(id) = cookie(&request.headers, SESSION_COOKIE) else { return Ok(None) };
         let hash = hash_of(id);
-        match self.store.session(&hash, SystemClock.now()?)? {
+        match self.store.session(&hash, self.clock.now()?)? {
             Some(session) => self.visitor_of(&hash, session, request),
             None => Ok(None),
         }
@@ -49,7 +64,7 @@ impl Host for SiteHost {
         {
             self.store.remember_enrolled(visitor.context.subject().id().as_str())?;
         }
-        let Some(session) = self.store.session(&old, SystemClock.now()?)? else { return Ok(headers) };
+        let Some(session) = self.store.session(&old, self.clock.now()?)? else { return Ok(headers) };
         let id = random_token()?;
         let renewed = Session { flow: flow.to_string(), ..session };
         if self.store.renew_session(&old, &hash_of(&id), &renewed)? {
@@ -65,9 +80,74 @@ impl Host for SiteHost {
     fn home_path(&self) -> &str {
         HOME
     }
+
+    async fn check_password(&self, _: &Visitor, form: &Form) -> Result<Option<FirstFactor>, HostError> {
+        let is_right = self.is_password(form.get("password").unwrap_or_default());
+        Ok(if is_right { Some(FirstFactor::password(self.clock.now()?)) } else { None })
+    }
+
+    async fn run_errand(
+        &self,
+        visitor: &Visitor,
+        errand: &str,
+        proof: &Assertion,
+    ) -> Result<Response, HostError> {
+        company::run(self, visitor, errand, proof).await
+    }
+
+    async fn carry_out(&self, visitor: &Visitor, transaction: &Transaction) -> Result<Response, HostError> {
+        payments::pay(self, visitor, transaction)
+    }
+
+    async fn keep_always_require(&self, visitor: &Visitor, on: bool) -> Result<(), HostError> {
+        Ok(self.store.keep_always_require(visitor.context.subject().id().as_str(), on)?)
+    }
+
+    async fn remember_device(
+        &self,
+        _: &Visitor,
+        token: &DeviceToken,
+        lifetime: Duration,
+    ) -> Result<HeaderMap, HostError> {
+        let cookie = set_cookie(DEVICE_COOKIE, token.as_str())?;
+        let cookie = format!("{}; Max-Age={}", cookie.to_str()?, lifetime.as_secs());
+        Ok(HeaderMap::from_iter([(SET_COOKIE, HeaderValue::from_str(&cookie)?)]))
+    }
+
+    async fn recent_events(&self, _: &Visitor, subject: Pseudonym) -> Result<Vec<Event>, HostError> {
+        self.read_events().await?;
+        Ok(self.store.recent_events(subject)?)
+    }
 }
 
 impl SiteHost {
+    /// Whether this is the demo password. The comparison takes the same time for every guess.
+    pub(crate) fn is_password(&self, typed: &str) -> bool {
+        bool::from(Sha256::digest(typed.as_bytes()).as_slice().ct_eq(&self.password))
+    }
+
+    /// What is done each minute: the library's upkeep, and reading its events. Every process may do it.
+    pub(crate) async fn keep_up(&self) -> Result<(), HostError> {
+        self.mfa.maintain().await?;
+        self.read_events().await
+    }
+
+    async fn read_events(&self) -> Result<(), HostError> {
+        loop {
+            let page = self.mfa.events(self.store.events_read()?, EVENTS_AT_ONCE).await?;
+            if page.events.is_empty() {
+                return Ok(());
+            }
+            self.store.keep_events(&page)?;
+        }
+    }
+
+    /// The context of somebody who is not here: for their state, and for a reset.
+    pub(crate) fn about(&self, account: &Account) -> Result<Context, HostError> {
+        let subject = Subject::new(SubjectId::new(account.email)?, account.email, self.attributes(account)?);
+        Ok(Context::about(self.realm.clone(), subject).known_enrolled(self.store.is_enrolled(account.email)?))
+    }
+
     /// Begins a session for somebody whose first factor was right. The id it begins under never leaves the server:
     /// the pages renew it before they answer.
     pub(crate) fn begin(
@@ -114,6 +194,11 @@ impl SiteHost {
             Some(ConnectInfo(address)) => context.source(address.ip()),
             None => context,
         };
+        let device = cookie(&request.headers, DEVICE_COOKIE).and_then(|text| DeviceToken::parse(text).ok());
+        let context = match device {
+            Some(token) => context.device(token),
+            None => context,
+        };
         Ok(Some(Visitor {
             context,
             first_factor: first_factor(&session.first_factor),
@@ -122,7 +207,7 @@ impl SiteHost {
             csrf: session.csrf,
             session: HEXLOWER.encode(hash),
             has_password: account.provider.is_none(),
-            always_require: None,
+            always_require: Some(self.store.always_requires(account.email)?),
             languages: accepted_languages(&request.headers),
         }))
     }
@@ -130,7 +215,7 @@ impl SiteHost {
     fn attributes(&self, account: &Account) -> Result<Attributes, HostError> {
         let settings: Result<Vec<_>, _> =
             account.organizations().map(|id| self.store.organization(id)).collect();
-        Ok(account.attributes(settings?))
+        Ok(account.attributes(settings?, self.store.always_requires(account.email)?))
     }
 }
 
@@ -140,6 +225,8 @@ fn first_factor(note: &FirstFactorNote) -> FirstFactor {
         None => FirstFactor::password(note.at),
     }
 }
+
+const EVENTS_AT_ONCE: usize = 500;
 
 /// 256 random bits as URL-safe text.
 pub(crate) fn random_token() -> Result<String, getrandom::Error> {

@@ -287,8 +287,7 @@ impl Storage for SimStore {
         self.read(Operation::Scan, |tables| {
             let rows = tables.rows.iter().filter(|(key, row)| {
                 after.is_none_or(|after| *key > after)
-                    && !row.erased
-                    && filter.admits(key, &row.snapshot.summary)
+                    && filter.admits(key, &row.snapshot.summary, row.erased)
             });
             rows.take(limit).map(|(key, row)| (key.clone(), row.snapshot.clone())).collect()
         })

@@ -1,12 +1,18 @@
-//! The host's own small database: users, sessions, organisation settings. The same file as MFA's records, other tables.
+//! The host's own small database: sessions, organisation settings, wishes, payments, events. The same file as MFA's
+//! records, other tables.
+
+mod events;
+mod payments;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mfa::policy::OrganizationSettings;
+use mfa::policy::{OrganizationSettings, ReauthenticateAfter};
 use mfa::{SessionBinding, UnixSeconds};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+
+pub(crate) use payments::Payment;
 
 /// A handle to the host's tables.
 #[derive(Clone)]
@@ -51,46 +57,60 @@ impl Store {
         Ok(Self { connection: Arc::new(Mutex::new(connection)) })
     }
 
-    /// The setting `name`; `first` is kept and answered if there is none yet, however many processes start at once.
-    pub(crate) fn setting(&self, name: &str, first: &str) -> rusqlite::Result<String> {
-        self.with(|db| {
-            db.execute(
-                "INSERT INTO site_settings (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-                [name, first],
-            )?;
-            db.query_row("SELECT value FROM site_settings WHERE name = ?1", [name], |row| row.get(0))
-        })
-    }
-
     /// Keeps an organisation's settings, unless it has some and `replace` is false.
     pub(crate) fn keep_organization(
         &self,
         settings: &OrganizationSettings,
         replace: bool,
     ) -> rusqlite::Result<()> {
-        let sql = if replace {
-            "INSERT OR REPLACE INTO site_organizations (id, require, enforce_from) VALUES (?1, ?2, ?3)"
-        } else {
-            "INSERT OR IGNORE INTO site_organizations (id, require, enforce_from) VALUES (?1, ?2, ?3)"
-        };
+        let conflict = if replace { "REPLACE" } else { "IGNORE" };
+        let sql = format!(
+            "INSERT OR {conflict} INTO site_organization_settings (id, require, enforce_from, reauthenticate_after) \
+             VALUES (?1, ?2, ?3, ?4)"
+        );
         let enforce_from = settings.enforce_from.map(|from| from.get().cast_signed());
-        self.with(|db| db.execute(sql, params![settings.id, settings.require, enforce_from])).map(|_| ())
+        let after = settings.reauthenticate_after.map(ReauthenticateAfter::as_str);
+        self.with(|db| db.execute(&sql, params![settings.id, settings.require, enforce_from, after]))
+            .map(|_| ())
     }
 
     /// An organisation's settings of this moment.
     pub(crate) fn organization(&self, id: &str) -> rusqlite::Result<OrganizationSettings> {
         let kept = self.with(|db| {
-            db.query_row("SELECT require, enforce_from FROM site_organizations WHERE id = ?1", [id], |row| {
-                Ok((row.get::<_, bool>(0)?, row.get::<_, Option<i64>>(1)?))
-            })
+            db.query_row(
+                "SELECT require, enforce_from, reauthenticate_after FROM site_organization_settings WHERE id = ?1",
+                [id],
+                |row| {
+                    let after: Option<String> = row.get(2)?;
+                    Ok((row.get::<_, bool>(0)?, row.get::<_, Option<i64>>(1)?, after))
+                },
+            )
             .optional()
         })?;
-        let settings = OrganizationSettings::new(id);
-        Ok(match kept {
-            Some((true, Some(from))) => settings.enforced_from(UnixSeconds::new(from.cast_unsigned())),
-            Some((true, None)) => settings.required(),
-            Some((false, _)) | None => settings,
-        })
+        let mut settings = OrganizationSettings::new(id);
+        if let Some((require, from, after)) = kept {
+            settings.require = require;
+            settings.enforce_from = from.map(|from| UnixSeconds::new(from.cast_unsigned()));
+            settings.reauthenticate_after = after.and_then(|after| after.parse().ok());
+        }
+        Ok(settings)
+    }
+
+    /// Whether this person wishes that a second factor is always required.
+    pub(crate) fn always_requires(&self, email: &str) -> rusqlite::Result<bool> {
+        let row = self.with(|db| {
+            db.query_row("SELECT 1 FROM site_always_require WHERE email = ?1", [email], |_| Ok(())).optional()
+        })?;
+        Ok(row.is_some())
+    }
+
+    /// Keeps the wish, or that it is no more.
+    pub(crate) fn keep_always_require(&self, email: &str, on: bool) -> rusqlite::Result<()> {
+        let sql = match on {
+            true => "INSERT OR IGNORE INTO site_always_require (email) VALUES (?1)",
+            false => "DELETE FROM site_always_require WHERE email = ?1",
+        };
+        self.with(|db| db.execute(sql, [email])).map(|_| ())
     }
 
     /// Whether the site remembers this person as enrolled.
@@ -204,10 +224,18 @@ impl Session {
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS site_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-    CREATE TABLE IF NOT EXISTS site_organizations (
-        id TEXT PRIMARY KEY, require INTEGER NOT NULL, enforce_from INTEGER
+    CREATE TABLE IF NOT EXISTS site_organization_settings (
+        id TEXT PRIMARY KEY, require INTEGER NOT NULL, enforce_from INTEGER, reauthenticate_after TEXT
     ) STRICT;
     CREATE TABLE IF NOT EXISTS site_enrolled (email TEXT PRIMARY KEY) STRICT;
+    CREATE TABLE IF NOT EXISTS site_always_require (email TEXT PRIMARY KEY) STRICT;
+    CREATE TABLE IF NOT EXISTS site_payments (
+        id TEXT PRIMARY KEY, email TEXT NOT NULL, amount TEXT NOT NULL, payee TEXT NOT NULL, paid_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS site_events (
+        stream BLOB NOT NULL, version INTEGER NOT NULL, place INTEGER NOT NULL, event BLOB NOT NULL,
+        PRIMARY KEY (stream, version, place)
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS site_sessions (
         id BLOB PRIMARY KEY,
         email TEXT NOT NULL,
@@ -257,12 +285,5 @@ mod tests {
         let end = session("a").created_at.plus(SESSION_LIFETIME);
         assert!(store.session(&[1; 32], end.minus(Duration::from_secs(1))).unwrap().is_some());
         assert!(store.session(&[1; 32], end).unwrap().is_none());
-    }
-
-    #[test]
-    fn the_first_setting_stays() {
-        let store = Store::open(None).unwrap();
-        assert_eq!(store.setting("password", "one").unwrap(), "one");
-        assert_eq!(store.setting("password", "two").unwrap(), "one");
     }
 }

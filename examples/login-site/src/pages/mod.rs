@@ -1,4 +1,10 @@
-//! The host's own pages: sign-in, the stand-in identity provider, home, sign-out.
+//! The host's own pages: sign-in, the stand-in identity provider, home, sign-out here; payments and company settings in
+//! files of their own.
+
+pub(crate) mod company;
+pub(crate) mod payments;
+#[cfg(test)]
+mod tests;
 
 use axum::Router;
 use axum::extract::{FromRef, Request, State};
@@ -7,12 +13,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use mfa::{Clock, SystemClock};
 use mfa_axum::{
-    Form, Host, HostError, Pages, Refusal, RequireMfa, accepted_languages, html_escape, is_same_origin,
+    Form, FormError, Host, HostError, Pages, Refusal, RequireMfa, Visitor, accepted_languages, html_escape,
+    is_same_origin,
 };
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use crate::accounts::Account;
 use crate::host::{HOME, SIGN_IN, SiteHost, clear_session_cookie, cookie, random_token, set_cookie};
@@ -23,8 +27,6 @@ use crate::store::FirstFactorNote;
 pub(crate) struct Site {
     pub(crate) pages: Pages,
     pub(crate) host: SiteHost,
-    /// The SHA-256 of the one demo password.
-    pub(crate) password: [u8; 32],
 }
 
 impl FromRef<Site> for Pages {
@@ -41,6 +43,9 @@ pub(crate) fn router(site: Site) -> Router {
         .route(SIGN_IN, get(show_sign_in).post(sign_in))
         .route(SSO, get(show_provider).post(sign_in_through_provider))
         .route(SIGN_OUT, post(sign_out))
+        .route(payments::PATH, get(payments::show).post(payments::disburse))
+        .route(company::PATH, get(company::show).post(company::save))
+        .route(company::RESET, post(company::reset))
         .merge(site.pages.router())
         .fallback(home)
         .method_not_allowed_fallback(home)
@@ -56,14 +61,52 @@ async fn show_home(State(site): State<Site>, secured: RequireMfa) -> Response {
     let RequireMfa { visitor, assertion, .. } = &secured;
     let main = format!(
         "<p class=\"lead\">Signed in as <strong>{account}</strong></p>\
-         <dl><dt>Proved with</dt><dd id=\"amr\">{amr}</dd></dl>\
+         <dl class=\"facts\"><div><dt>Proved with</dt><dd id=\"amr\">{amr}</dd></div></dl>\
+         <nav aria-label=\"Your pages\"><ul class=\"pages\">{links}</ul></nav>\
          <form method=\"post\" action=\"{SIGN_OUT}\"><input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\
          <button type=\"submit\" class=\"secondary\">Sign Out</button></form>",
         account = html_escape(visitor.context.subject().account()),
         amr = html_escape(&assertion.amr().join(" ")),
         csrf = html_escape(&visitor.csrf),
+        links = links(&site, visitor),
     );
     site.pages.layout("Home").visitor(visitor).respond(&main)
+}
+
+/// The pages that this person may use.
+fn links(site: &Site, visitor: &Visitor) -> String {
+    let account = account_of(visitor);
+    let mut pages = vec![(site.pages.paths().security.as_str(), "Password & Security")];
+    if account.is_some_and(Account::is_payments_user) {
+        pages.push((payments::PATH, "Payments"));
+    }
+    if account.is_some_and(|account| account.charges().is_some()) {
+        pages.push((company::PATH, "Company Security Settings"));
+    }
+    let link = |(path, name): (&str, &str)| format!("<li><a href=\"{path}\">{}</a></li>", html_escape(name));
+    pages.into_iter().map(link).collect()
+}
+
+/// Who the visitor is to the host.
+pub(crate) fn account_of(visitor: &Visitor) -> Option<&'static Account> {
+    Account::find(visitor.context.subject().id().as_str())
+}
+
+/// Reads the form of somebody with a session; whoever lacks one, a factor or the token is answered for it.
+async fn secured_form(site: &Site, request: Request) -> Result<(RequireMfa, Parts, Form), Response> {
+    let (parts, body) = request.into_parts();
+    let form = Form::read(&parts.headers, body).await;
+    if let Err(FormError::TooLarge) = form {
+        return Err(site.pages.refuse(&parts.headers, Refusal::TooLarge));
+    }
+    let secured = site.pages.require(&parts).await?;
+    let refuse = |refusal| site.pages.refuse_to(&secured.visitor, &parts.headers, refusal);
+    match form {
+        _ if !is_same_origin(&parts) => Err(refuse(Refusal::Forged)),
+        Err(error) => Err(refuse(error.into())),
+        Ok(form) if !form.carries(&secured.visitor.csrf) => Err(refuse(Refusal::Forged)),
+        Ok(form) => Ok((secured, parts, form)),
+    }
 }
 
 async fn show_sign_in(State(site): State<Site>, request: Request) -> Response {
@@ -78,8 +121,7 @@ async fn sign_in(State(site): State<Site>, request: Request) -> Response {
         Err(refusal) => return site.pages.refuse(&parts.headers, refusal),
     };
     let email = form.get("email").unwrap_or_default().trim().to_ascii_lowercase();
-    let typed = Sha256::digest(form.get("password").unwrap_or_default().as_bytes());
-    let is_right = bool::from(typed.as_slice().ct_eq(&site.password));
+    let is_right = site.host.is_password(form.get("password").unwrap_or_default());
     // Unknown people, wrong passwords and people who have no password get the same answer, byte for byte.
     match Account::find(&email).filter(|account| is_right && account.provider.is_none()) {
         Some(account) => proceed(&site, &parts, account, None).await,
@@ -150,7 +192,7 @@ async fn sign_in_through_provider(State(site): State<Site>, request: Request) ->
 /// The first factor was right: the rest is the library's.
 async fn proceed(site: &Site, parts: &Parts, account: &Account, sso_amr: Option<String>) -> Response {
     let begun = || -> Result<_, HostError> {
-        let note = FirstFactorNote { at: SystemClock.now()?, sso_amr };
+        let note = FirstFactorNote { at: site.host.clock.now()?, sso_amr };
         site.host.begin(account, note, parts)
     };
     match begun() {
@@ -211,134 +253,4 @@ fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
 
 fn see_other(path: &str) -> Response {
     Redirect::to(path).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::body::{Body, to_bytes};
-    use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION};
-    use axum::http::{HeaderMap, Request};
-    use mfa::policy::{OrganizationSettings, Policy};
-    use mfa::storage::MemoryStorage;
-    use mfa::{Keyring, Mfa, Realm, SystemRandom, UnixSeconds};
-    use tower::ServiceExt;
-
-    use super::*;
-    use crate::accounts::ACCOUNTS;
-    use crate::store::Store;
-
-    const PASSWORD: &str = "correct horse";
-    const TOKEN: &str = "0123456789012345678901234567890123456789012";
-
-    fn site() -> Router {
-        let policy = Policy::from_toml(include_str!("../../../policies/construction-pay.toml")).unwrap();
-        let keyring = Keyring::generate(&SystemRandom).unwrap();
-        let mfa =
-            Mfa::builder().storage(MemoryStorage::new()).keyring(keyring).policy(policy).build().unwrap();
-        let store = Store::open(None).unwrap();
-        let ahead = OrganizationSettings::new("pilot.example").enforced_from(UnixSeconds::new(4_000_000_000));
-        store.keep_organization(&ahead, false).unwrap();
-        for id in ["enforced.example", "sso.example"] {
-            store.keep_organization(&OrganizationSettings::new(id).required(), false).unwrap();
-        }
-        let host = SiteHost { store, realm: Realm::new("t", "Construction Pay").unwrap() };
-        let pages = Pages::builder(mfa, host.clone()).build().unwrap();
-        router(Site { pages, host, password: Sha256::digest(PASSWORD).into() })
-    }
-
-    async fn ask(
-        site: &Router,
-        path: &str,
-        cookie: &str,
-        form: Option<String>,
-    ) -> (StatusCode, HeaderMap, String) {
-        let request = Request::builder().uri(path).header(COOKIE, cookie);
-        let request = match form {
-            Some(form) => {
-                let request =
-                    request.method("POST").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-                request.body(Body::from(form)).unwrap()
-            }
-            None => request.body(Body::empty()).unwrap(),
-        };
-        let (parts, body) = site.clone().oneshot(request).await.unwrap().into_parts();
-        let body = to_bytes(body, 1 << 20).await.unwrap();
-        (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
-    }
-
-    /// Signs in, follows the way that the answer shows, and answers the page.
-    async fn sign_in_as(site: &Router, path: &str, form: String) -> String {
-        let own = format!("{FORM_COOKIE}={TOKEN}");
-        let (status, headers, body) = ask(site, path, &own, Some(format!("csrf={TOKEN}&{form}"))).await;
-        if status != StatusCode::SEE_OTHER {
-            return body;
-        }
-        let session = headers[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
-        ask(site, headers[LOCATION].to_str().unwrap(), &session, None).await.2
-    }
-
-    #[tokio::test]
-    async fn every_account_gets_what_the_table_says() {
-        let site = site();
-        for account in ACCOUNTS {
-            let form = format!("email={}&password=correct+horse", account.email);
-            let page = sign_in_as(&site, SIGN_IN, form).await;
-            let is = |title: &str| page.contains(&format!("<h1>{title}</h1>"));
-            let may_skip = page.contains("Skip for Now");
-            let as_told = match account.email {
-                "casey@commercial.example" => is("Home") && page.contains("id=\"amr\">pwd<"),
-                "olivia@pilot.example" => {
-                    is("Two-Factor Authentication Required") && may_skip && page.contains("2096")
-                }
-                "sam@sso.example" => is("Sign In") && page.contains("Wrong e-mail or password"),
-                _ => is("Two-Factor Authentication Required") && !may_skip,
-            };
-            assert!(as_told, "{}: {page}", account.email);
-        }
-    }
-
-    #[tokio::test]
-    async fn c20_the_identity_provider_is_trusted_with_mfa_only_when_it_says_mfa() {
-        let site = site();
-        let with = sign_in_as(&site, SSO, "amr=pwd+mfa".into()).await;
-        assert!(with.contains("<h1>Home</h1>") && with.contains("id=\"amr\">pwd mfa<"));
-        let without = sign_in_as(&site, SSO, "amr=pwd".into()).await;
-        assert!(without.contains("<h1>Two-Factor Authentication Required</h1>"));
-    }
-
-    #[tokio::test]
-    async fn unknown_people_and_wrong_passwords_get_the_same_answer() {
-        let site = site();
-        let page = async |form: &str| {
-            let own = format!("{FORM_COOKIE}={TOKEN}");
-            let (status, _, body) = ask(&site, SIGN_IN, &own, Some(format!("csrf={TOKEN}&{form}"))).await;
-            (status, body.replace("ada@enforced.example", "X").replace("eve@enforced.example", "X"))
-        };
-        let wrong = page("email=ada@enforced.example&password=guess").await;
-        assert_eq!(wrong.0, StatusCode::UNPROCESSABLE_ENTITY);
-        assert_eq!(wrong, page("email=eve@enforced.example&password=guess").await);
-        assert_eq!(wrong, page("email=eve@enforced.example&password=correct+horse").await);
-    }
-
-    #[tokio::test]
-    async fn d17_a_form_from_elsewhere_signs_nobody_in() {
-        let site = site();
-        let form = "email=casey@commercial.example&password=correct+horse";
-        for (cookie, token) in [("", TOKEN), ("site_form=other", TOKEN), ("site_form=", "")] {
-            let (status, headers, _) =
-                ask(&site, SIGN_IN, cookie, Some(format!("csrf={token}&{form}"))).await;
-            assert_eq!(status, StatusCode::FORBIDDEN);
-            assert!(
-                !headers.get_all(SET_COOKIE).iter().any(|c| c.to_str().unwrap().contains("site_session"))
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn whatever_else_is_asked_for_leads_home() {
-        let site = site();
-        for path in ["/nowhere", "/sign-out", "/mfa/nowhere"] {
-            assert_eq!(ask(&site, path, "", None).await.0, StatusCode::SEE_OTHER, "{path}");
-        }
-    }
 }

@@ -1,0 +1,148 @@
+//! "Company Security Settings": who sees whom, who resets whom, and what a setting changes.
+
+use super::TestSite;
+use crate::accounts::ACCOUNTS;
+use crate::host::SIGN_IN;
+
+const COMPANY: &str = "/company-security";
+const RESET: &str = "/company-security/reset";
+
+#[tokio::test]
+async fn d14_only_whom_policy_names_is_reset_and_nobody_by_themselves() {
+    let site = TestSite::new();
+    let mut people = Vec::new();
+    for account in ACCOUNTS.iter().filter(|account| account.provider.is_none()) {
+        if account.email == "casey@commercial.example" {
+            continue;
+        }
+        let (browser, _) = site.enrolled(account.email).await;
+        people.push((account.email, browser));
+    }
+    for (email, browser) in &mut people {
+        let status = browser.get(COMPANY).await;
+        let (sees, resets): (&[&str], &[&str]) = match *email {
+            "ada@enforced.example" => (
+                &[
+                    "marcus@enforced.example",
+                    "ada@enforced.example",
+                    "abel@enforced.example",
+                    "multi@enforced.example",
+                ],
+                &["marcus@enforced.example", "abel@enforced.example", "multi@enforced.example"],
+            ),
+            "abel@enforced.example" => (
+                &[
+                    "marcus@enforced.example",
+                    "ada@enforced.example",
+                    "abel@enforced.example",
+                    "multi@enforced.example",
+                ],
+                &["marcus@enforced.example", "ada@enforced.example", "multi@enforced.example"],
+            ),
+            "support@payments.example" => (
+                &["pat@payor.example", "peyton@payee.example", "support@payments.example"],
+                &["pat@payor.example", "peyton@payee.example"],
+            ),
+            _ => {
+                assert_eq!(status, 403, "{email}");
+                continue;
+            }
+        };
+        assert_eq!((status, browser.title()), (200, "Company Security Settings"), "{email}");
+        for other in ACCOUNTS {
+            let member = format!("<strong>{}</strong>", other.email);
+            assert_eq!(
+                browser.page.contains(&member),
+                sees.contains(&other.email),
+                "{email} sees {}",
+                other.email
+            );
+            let form = format!("name=\"email\" value=\"{}\"", other.email);
+            assert_eq!(
+                browser.page.contains(&form),
+                resets.contains(&other.email),
+                "{email} resets {}",
+                other.email
+            );
+        }
+        assert_eq!(browser.page.contains("name=\"require\""), *email != "support@payments.example");
+    }
+    // A form made by hand resets nobody either.
+    for (email, browser) in &mut people {
+        browser.get("/mfa/security").await;
+        let csrf = super::between(&browser.page, "name=\"csrf\" value=\"", "\"").to_owned();
+        let own = *email;
+        for other in [own, "sam@sso.example", "nobody@nowhere.example", ""] {
+            let fields = [("csrf", csrf.as_str()), ("email", other), ("verified", "yes")];
+            assert_eq!(browser.post(RESET, &fields).await, 403, "{email} resets {other}");
+        }
+        if !["ada@enforced.example", "abel@enforced.example"].contains(&own) {
+            let fields = [("csrf", csrf.as_str()), ("require", "yes"), ("reauthenticate_after", "12h")];
+            assert_eq!(browser.post(COMPANY, &fields).await, 403, "{email} sets");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_member_who_was_reset_enrolls_again_and_their_session_is_over() {
+    let site = TestSite::new();
+    let (mut marcus, app) = site.enrolled("marcus@enforced.example").await;
+    let (mut ada, ada_app) = site.enrolled("ada@enforced.example").await;
+    ada.get(COMPANY).await;
+    assert_eq!(ada.submit_marked(RESET, "value=\"marcus@enforced.example\"", &[]).await, 422);
+    assert!(ada.alert().contains("tick the box"));
+    // Ten minutes later it takes fresh proof, and then goes on by itself.
+    site.wait(600);
+    let ticked = [("verified", "yes")];
+    assert_eq!(ada.submit_marked(RESET, "value=\"marcus@enforced.example\"", &ticked).await, 303);
+    ada.follow().await;
+    assert_eq!(ada.title(), "Verify Your Identity");
+    assert_eq!(marcus.get("/").await, 200, "nothing has happened yet");
+    let typed = [("password", super::PASSWORD), ("code", &*site.code(&ada_app))];
+    assert_eq!(ada.submit("/mfa/verify", &typed).await, 303);
+    ada.follow().await;
+    assert_eq!(ada.title(), "Company Security Settings");
+    assert!(ada.page.contains("Two-factor authentication of marcus@enforced.example was reset."));
+    assert!(ada.page.contains("marcus@enforced.example</strong> <span class=\"quiet\">Not set up"));
+    assert_eq!((marcus.get("/").await, marcus.at.as_str()), (303, SIGN_IN));
+    // The old app is nothing any more; the password leads to a set-up, and the record is still known.
+    let mut again = site.password("marcus@enforced.example").await;
+    assert_eq!(again.title(), "Two-Factor Authentication Required");
+    let (new, _) = site.enroll(&mut again).await;
+    assert_eq!(again.title(), "Home");
+    assert_ne!(site.code(&new), site.code(&app));
+    // Twice is once: there is a new app now, so what the button says is done to it.
+    assert!(ada.page.contains("value=\"abel@enforced.example\"") || !ada.page.contains("abel"));
+}
+
+#[tokio::test]
+async fn d18_settings_bind_members_at_their_next_request() {
+    let site = TestSite::new();
+    let (mut ada, _) = site.enrolled("ada@enforced.example").await;
+    ada.get(COMPANY).await;
+    let open = [("enforce_from", "2030-01-31"), ("require", "yes"), ("reauthenticate_after", "7d")];
+    assert_eq!(ada.submit(COMPANY, &open).await, 303);
+    ada.follow().await;
+    assert!(ada.page.contains("The settings were saved.") && ada.page.contains("value=\"2030-01-31\""));
+    assert!(ada.page.contains("value=\"7d\" selected"));
+    // Before the date a member may skip, and is in.
+    let mut marcus = site.password("marcus@enforced.example").await;
+    assert!(marcus.page.contains("Skip for Now") && marcus.page.contains("January 31, 2030"));
+    marcus.submit("/mfa/skip", &[]).await;
+    marcus.follow().await;
+    assert_eq!(marcus.title(), "Home");
+    // At once: the session that was good is led to the set-up.
+    let now = [("enforce_from", ""), ("require", "yes"), ("reauthenticate_after", "12h")];
+    assert_eq!(ada.submit(COMPANY, &now).await, 303);
+    assert_eq!(marcus.get("/").await, 303);
+    marcus.follow().await;
+    assert_eq!(marcus.title(), "Two-Factor Authentication Required");
+    assert!(!marcus.page.contains("Skip for Now"));
+    // What cannot be understood is refused, and stays typed.
+    ada.get(COMPANY).await;
+    let wrong = [("enforce_from", "31.12.2030"), ("require", "yes"), ("reauthenticate_after", "30d")];
+    assert_eq!(ada.submit(COMPANY, &wrong).await, 422);
+    assert!(ada.page.contains("value=\"31.12.2030\"") && ada.page.contains("value=\"30d\" selected"));
+    let wrong = [("enforce_from", ""), ("reauthenticate_after", "1y")];
+    assert_eq!(ada.submit(COMPANY, &wrong).await, 422);
+}
