@@ -8,8 +8,9 @@ use std::time::Duration;
 use mfa::policy::{Attributes, Policy};
 use mfa::testing::{HandClock, SeededRandom, TestAuthenticator};
 use mfa::{
-    Acknowledged, Assertion, Context, Error, FirstFactor, Keyring, Mfa, Next, RandomError, RandomSource,
-    Realm, Rejection, Remember, SessionBinding, Subject, SubjectId, Ticket, UnixSeconds, kind,
+    Acknowledged, Asked, Assertion, Context, Error, FirstFactor, Keyring, Mfa, Next, RandomError,
+    RandomSource, Realm, Rejection, Remember, SessionBinding, Subject, SubjectId, Ticket, Transaction,
+    UnixSeconds, Wanted, kind,
 };
 use mfa_core::time::{Period, TimeStep};
 use pollster::block_on;
@@ -86,6 +87,9 @@ pub struct Account {
     /// A set-up that is open in several tabs, one for a first app and one for a replacement.
     tabs: [Option<Tab>; 2],
     recovering: Option<(Context, Ticket<kind::Enroll>)>,
+    /// The proof of the one transaction, and a set-up that takes the place of the owner's app.
+    confirmed: Option<Assertion>,
+    change: Option<Tab>,
     visits: u64,
 }
 
@@ -106,6 +110,8 @@ impl Account {
             owner: None,
             tabs: [None, None],
             recovering: None,
+            confirmed: None,
+            change: None,
             visits: 0,
         }
     }
@@ -175,6 +181,56 @@ impl Account {
         self.tabs[1].clone().unwrap()
     }
 
+    /// The proof of the one transaction, in the owner's session: whoever redeems holds the same.
+    pub fn confirmed_transaction(&mut self) -> Assertion {
+        if self.confirmed.is_none() {
+            let ticket = self.asked(Wanted::Transaction(&transaction()));
+            let owner = self.owner();
+            let code = owner.app.shows.code_of_step(self.step().offset(-1));
+            let proof = block_on(self.node.mfa.verify(&owner.ctx, &ticket, &code, Remember::No)).unwrap();
+            self.confirmed = Some(proof);
+        }
+        self.confirmed.clone().unwrap()
+    }
+
+    /// The ticket of a challenge in the owner's session.
+    pub fn asked(&self, wanted: Wanted<'_>) -> Ticket<kind::Challenge> {
+        let owner = self.owner();
+        match block_on(self.node.mfa.challenge(&owner.ctx, &owner.assertion, wanted, None)).unwrap() {
+            Asked::Challenge(challenge) => challenge.ticket,
+            other => panic!("expected a challenge, got {other:?}"),
+        }
+    }
+
+    /// The one change of the owner's app that every tab shows.
+    pub fn change_tab(&mut self) -> Tab {
+        if self.change.is_none() {
+            let (ctx, assertion) = (self.owner().ctx.clone(), self.owner().assertion.clone());
+            let menu = block_on(self.node.mfa.change_app(&ctx, &assertion, None)).unwrap();
+            self.change = Some(self.confirm(ctx, &menu.ticket, "the changed app"));
+        }
+        self.change.clone().unwrap()
+    }
+
+    /// Somebody who may reset the owner, signed in.
+    pub fn support(&self) -> (Context, Assertion) {
+        let subject = Subject::new(
+            SubjectId::new("desk").unwrap(),
+            "desk@example.com",
+            Attributes::new().with("role", "support"),
+        );
+        let binding = SessionBinding::from_bytes([0xEE; 16]);
+        let ctx = Context::new(Realm::new("main", "Example").unwrap(), subject, binding);
+        let ticket = match begin(&self.node.mfa, &ctx, self.now()).unwrap() {
+            Next::Offer(menu) | Next::Enroll(menu) => menu.ticket,
+            // Another client had this one set up, and both act for the same desk; its next code signs in.
+            other => panic!("one desk is enough: {other:?}"),
+        };
+        let tab = self.confirm(ctx, &ticket, "the desk's app");
+        let assertion = block_on(self.node.mfa.activate(&tab.ctx, &tab.ticket, Acknowledged)).unwrap();
+        (tab.ctx, assertion)
+    }
+
     /// Another sign-in that goes on with the recovery.
     pub fn resume(&mut self) -> (Context, Ticket<kind::Enroll>) {
         let ctx = self.visit();
@@ -219,6 +275,11 @@ impl Account {
     fn wait(&self, seconds: u64) {
         self.node.clock.advance(Duration::from_secs(seconds));
     }
+}
+
+/// The transaction that is confirmed and redeemed.
+pub fn transaction() -> Transaction {
+    Transaction::new("pay-1", "1250.00", "USD", "Acme Concrete").unwrap()
 }
 
 /// The subject's sign-in of this number: a session binding of its own.

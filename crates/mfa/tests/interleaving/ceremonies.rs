@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use mfa::policy::Purpose;
 use mfa::testing::TestAuthenticator;
-use mfa::{Acknowledged, Context, Error, FirstFactor, Next, Remember, Ticket, kind};
+use mfa::{Acknowledged, Attested, Context, Error, FirstFactor, Next, Remember, Ticket, Wanted, kind};
 use mfa_core::time::TimeStep;
 
-use crate::account::{Account, Stage, Tab, wrong_code, wrong_recovery_code};
+use crate::account::{Account, Stage, Tab, transaction, wrong_code, wrong_recovery_code};
 use crate::client::{Act, App, Asked, By, Client, Gain, Scanned, act};
 
 /// One thing that a client may be at.
@@ -44,6 +44,25 @@ pub const CEREMONIES: &[Ceremony] = &[
     ceremony("replace from another sign-in", Stage::Recovering, replace_elsewhere),
 ];
 
+/// What somebody who is signed in, an operator or the host may be at besides; paired with all of the above that begin at
+/// an enrolled subject, and among themselves.
+pub const CHANGES: &[Ceremony] = &[
+    ceremony("step up", Stage::Enrolled, |account| step_up(account, true)),
+    ceremony("guess at a step-up", Stage::Enrolled, |account| step_up(account, false)),
+    ceremony("redeem", Stage::Enrolled, redeem),
+    ceremony("activate another app", Stage::Enrolled, |account| activate(account.change_tab())),
+    ceremony("remove the app", Stage::Enrolled, remove),
+    ceremony("issue a recovery code", Stage::Enrolled, issue_code),
+    ceremony("forget devices", Stage::Enrolled, forget_devices),
+    ceremony("resynchronise", Stage::Enrolled, |account| resynchronise(account, true)),
+    ceremony("guess at resynchronising", Stage::Enrolled, |account| resynchronise(account, false)),
+    ceremony("erase", Stage::Enrolled, erase),
+    ceremony("unlock", Stage::Enrolled, unlock),
+];
+
+/// A reset, by a desk of its own.
+pub const RESET: Ceremony = ceremony("reset", Stage::Enrolled, reset);
+
 /// The ceremonies that three clients are at together.
 pub const AT_THE_CHALLENGE: &[&str] = &["verify", "verify the code before", "guess"];
 
@@ -63,7 +82,7 @@ pub const MANY_CHANGES: Ceremony =
     });
 
 pub fn find(name: &str) -> &'static Ceremony {
-    CEREMONIES.iter().find(|ceremony| ceremony.name == name).expect("a ceremony of the table")
+    CEREMONIES.iter().chain(CHANGES).find(|ceremony| ceremony.name == name).expect("a ceremony of the table")
 }
 
 fn begin(account: &mut Account) -> Act {
@@ -205,5 +224,94 @@ fn activate(tab: Tab) -> Act {
         client.scans(Scanned { acknowledged: true, ..tab.scanned.clone() });
         let assertion = client.mfa.activate(&tab.ctx, &tab.ticket, Acknowledged).await?;
         Ok(Gain::SignedIn(By::Activation, assertion))
+    })
+}
+
+fn step_up(account: &mut Account, is_right: bool) -> Act {
+    let ticket = account.asked(Wanted::Transaction(&transaction()));
+    let owner = account.owner();
+    let (ctx, app, step) = (owner.ctx.clone(), Rc::clone(&owner.app), account.step());
+    let wrong = wrong_code(account);
+    let typed = is_right.then_some(step);
+    act((ctx, ticket, app, typed, wrong), async |client: Client, held| {
+        let (ctx, ticket, app, typed, wrong) = &*held;
+        let code = typed.map_or_else(|| wrong.clone(), |step| app.shows.code_of_step(step));
+        if let Some(step) = typed {
+            client.types(app, *step);
+        }
+        Ok(Gain::SignedIn(By::Code, client.mfa.verify(ctx, ticket, &code, Remember::No).await?))
+    })
+}
+
+fn redeem(account: &mut Account) -> Act {
+    let proof = account.confirmed_transaction();
+    act((account.owner().ctx.clone(), proof), async |client: Client, held| {
+        let (ctx, proof) = &*held;
+        client.mfa.redeem(ctx, proof, &transaction()).await?;
+        Ok(Gain::Redeemed)
+    })
+}
+
+fn remove(account: &mut Account) -> Act {
+    let owner = account.owner();
+    let overview = pollster::block_on(account.node.mfa.overview(&owner.ctx)).unwrap();
+    let held = (owner.ctx.clone(), owner.assertion.clone(), overview.authenticators[0].id);
+    act(held, async |client: Client, held| {
+        let (ctx, assertion, app) = &*held;
+        Ok(Gain::SignedIn(By::Change, client.mfa.remove(ctx, assertion, app).await?))
+    })
+}
+
+fn issue_code(account: &mut Account) -> Act {
+    let owner = account.owner();
+    let new = pollster::block_on(account.node.mfa.new_recovery_code(&owner.ctx, &owner.assertion)).unwrap();
+    act((owner.ctx.clone(), new.ticket), async |client: Client, held| {
+        let (ctx, ticket) = &*held;
+        Ok(Gain::SignedIn(By::Change, client.mfa.activate_recovery_code(ctx, ticket, Acknowledged).await?))
+    })
+}
+
+fn forget_devices(account: &mut Account) -> Act {
+    let owner = account.owner();
+    act((owner.ctx.clone(), owner.assertion.clone()), async |client: Client, held| {
+        let (ctx, assertion) = &*held;
+        client.mfa.forget_devices(ctx, assertion).await?;
+        Ok(Gain::Done)
+    })
+}
+
+fn resynchronise(account: &mut Account, is_right: bool) -> Act {
+    let ctx = account.visit();
+    let ticket = account.challenge(&ctx);
+    let offset: i64 = if is_right { 0 } else { 100 };
+    let shown = |back: i64| account.owner().app.shows.code_of_step(account.step().offset(offset - back));
+    let codes = [shown(1), shown(0)];
+    act((ctx, ticket, codes), async |client: Client, held| {
+        let (ctx, ticket, [first, second]) = &*held;
+        client.mfa.resynchronise(ctx, ticket, first, second).await?;
+        Ok(Gain::Done)
+    })
+}
+
+fn erase(account: &mut Account) -> Act {
+    act(account.visit(), async |client: Client, ctx| {
+        client.mfa.erase(&ctx).await?;
+        Ok(Gain::Done)
+    })
+}
+
+fn unlock(account: &mut Account) -> Act {
+    act(account.visit(), async |client: Client, ctx| {
+        client.mfa.unlock(&ctx).await?;
+        Ok(Gain::Done)
+    })
+}
+
+fn reset(account: &mut Account) -> Act {
+    let (desk, proof) = account.support();
+    act((desk, proof, account.visit()), async |client: Client, held| {
+        let (desk, proof, subject) = &*held;
+        client.mfa.reset(desk, proof, subject, Attested).await?;
+        Ok(Gain::Done)
     })
 }

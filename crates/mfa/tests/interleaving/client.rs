@@ -27,6 +27,7 @@ pub enum Gain {
     /// May enroll a replacement.
     Recovering(Context, Ticket<kind::Enroll>),
     Stands(Standing),
+    Redeemed,
     Done,
 }
 
@@ -35,6 +36,8 @@ pub enum Gain {
 pub enum By {
     Code,
     Activation,
+    /// The session's own, carried over a change.
+    Change,
     Skipping,
     FirstFactorAlone,
 }
@@ -97,6 +100,7 @@ impl fmt::Display for Outcome {
             Self::Success(Gain::Asked(asked)) => write!(f, "asked: {asked:?}"),
             Self::Success(Gain::Recovering(..)) => f.write_str("recovering"),
             Self::Success(Gain::Stands(standing)) => write!(f, "the assertion is {standing:?}"),
+            Self::Success(Gain::Redeemed) => f.write_str("redeemed"),
             Self::Success(Gain::Done) => f.write_str("done"),
             Self::Rejected(rejection) => write!(f, "{rejection:?}"),
             Self::Unavailable(why) => write!(f, "unavailable: {why}"),

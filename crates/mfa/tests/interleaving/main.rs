@@ -23,12 +23,12 @@ use std::thread::available_parallelism;
 use mfa::policy::Policy;
 
 use account::Stage;
-use ceremonies::{AT_THE_CAP, AT_THE_CHALLENGE, CEREMONIES, Ceremony, MANY_CHANGES, find};
+use ceremonies::{AT_THE_CAP, AT_THE_CHALLENGE, CEREMONIES, CHANGES, Ceremony, MANY_CHANGES, RESET, find};
 use judge::{Case, Prober, references};
 use schedule::{EverySchedule, History, Row, Scene, run};
 
 /// Runs every schedule of the scene and answers how many there were.
-fn explore(scene: &Scene, faults: usize) -> usize {
+fn explore(scene: &Scene, faults: usize, judge: Judge) -> usize {
     let mut prober = Prober::new(scene);
     let serials = references(scene, &mut prober);
     let (mut schedules, mut every) = (0, EverySchedule::default());
@@ -36,7 +36,7 @@ fn explore(scene: &Scene, faults: usize) -> usize {
         let history = run(scene, faults, |options| every.pick(options.len()));
         let after = prober.behaviour(scene, &history);
         let case = Case { scene, history: &history, after, serials: &serials };
-        if let Err((invariant, why)) = case.judge() {
+        if let Err((invariant, why)) = judge(&case) {
             broken(scene, &history, invariant, &why);
         }
         schedules += 1;
@@ -45,6 +45,9 @@ fn explore(scene: &Scene, faults: usize) -> usize {
         }
     }
 }
+
+/// Which invariants a run is held to.
+type Judge = fn(&Case<'_>) -> Result<(), (&'static str, String)>;
 
 /// Shows the schedule that broke an invariant, and ends; the whole process where `.ci/guards` asks for no more.
 fn broken(scene: &Scene, history: &History, invariant: &str, why: &str) -> ! {
@@ -64,13 +67,24 @@ fn broken(scene: &Scene, history: &History, invariant: &str, why: &str) -> ! {
 
 /// Explores every scene, on all cores, and demands that there were at least `before` schedules.
 fn explore_all(what: &str, scenes: &[Box<dyn Fn() -> Scene + Sync>], faults: usize, before: usize) {
+    explore_with(|case| case.judge(), what, scenes, faults, before);
+}
+
+/// The same, judged by some of the invariants.
+fn explore_with(
+    judge: Judge,
+    what: &str,
+    scenes: &[Box<dyn Fn() -> Scene + Sync>],
+    faults: usize,
+    before: usize,
+) {
     let (next, total) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some(scene) = scenes.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let scene = scene();
-                    let schedules = explore(&scene, faults);
+                    let schedules = explore(&scene, faults, judge);
                     println!("{schedules:8} {}", scene.name);
                     total.fetch_add(schedules, Ordering::Relaxed);
                 }
@@ -100,6 +114,40 @@ fn inv_1_to_13_hold_in_every_schedule_of_two_clients() {
     let all: Vec<_> = CEREMONIES.iter().collect();
     explore_all("two clients", &pairs(&all, &Policy::recommended()), 2, 177_488);
 }
+
+/// Whoever is signed in changes things, while others sign in, guess and recover, or change the same.
+#[test]
+fn inv_1_to_13_hold_in_every_schedule_of_two_clients_and_a_change() {
+    let text = Policy::RECOMMENDED_TOML.replace("reset_by = []", "reset_by = [\"support\"]");
+    let policy = Policy::from_toml(&format!("{text}{SUPPORT}")).unwrap();
+    let at_enrolled: Vec<&Ceremony> = CEREMONIES.iter().filter(|c| c.begins == Stage::Enrolled).collect();
+    let changes: Vec<&Ceremony> = CHANGES.iter().collect();
+    let mut scenes: Scenes = Vec::new();
+    let mut add = |a: &'static Ceremony, b: &'static Ceremony| {
+        let policy = policy.clone();
+        scenes.push(Box::new(move || Scene::of(&[a, b], &policy, true)));
+    };
+    for change in changes.iter().copied().chain([&RESET]) {
+        for other in at_enrolled.iter().chain(&changes) {
+            add(change, other);
+        }
+        if change.name != RESET.name {
+            add(change, &RESET);
+        }
+        for other in &at_enrolled {
+            add(other, change);
+        }
+    }
+    explore_with(|case| case.judge_changes(), "two clients and a change", &scenes, 2, 428_622);
+}
+
+/// Who may reset, for the policy of these scenes.
+const SUPPORT: &str = "
+[[actors]]
+name = \"support\"
+when = { role = \"support\" }
+same_organization = \"not-needed\"
+";
 
 #[test]
 fn inv_1_to_13_hold_in_every_schedule_of_three_clients_at_the_challenge() {

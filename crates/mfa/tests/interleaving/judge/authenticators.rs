@@ -68,6 +68,41 @@ impl Case<'_> {
         Ok(())
     }
 
+    /// Once the old app was replaced, removed, reset, erased, suspended or disabled it works no more; and a new one works
+    /// only by an activation.
+    pub(super) fn inv_6_a_dead_app_stays_dead(&self) -> Verdict {
+        let ends = [
+            E::AuthenticatorReplaced,
+            E::AuthenticatorRemoved,
+            E::AuthenticatorSuspended,
+            E::AuthenticatorDisabled,
+            E::Reset,
+            E::Erased,
+        ];
+        let is_ended = ends.iter().any(|kind| self.count(*kind) > 0);
+        let old = self.scene.owner.as_ref().map(|owner| &owner.app.name);
+        require(!is_ended || old.is_none_or(|name| !self.works(name)), || {
+            "the old app still works".to_owned()
+        })?;
+        let new = self.after.works.iter().filter(|(name, works)| *works && Some(name) != old).count();
+        require(new <= self.activated(), || {
+            format!("{new} new apps work, {} were activated", self.activated())
+        })
+    }
+
+    /// As long as an authenticator is on record, a sign-in neither lets in nor offers to enroll.
+    pub(super) fn inv_13_nobody_is_let_in_or_offered_anything(&self) -> Verdict {
+        let is_gone = [E::AuthenticatorRemoved, E::Reset, E::Erased].iter().any(|kind| self.count(*kind) > 0);
+        let asks = [self.after.asks, self.after.asks_later];
+        let is_closed = |asks: &Asks| matches!(asks, Asks::For(asked) if !is_open(*asked));
+        require(is_gone || asks.iter().all(is_closed), || {
+            format!("enrolled, and a sign-in is answered {asks:?}")
+        })?;
+        let told_open =
+            self.told(|outcome| matches!(outcome, Outcome::Success(Gain::Asked(asked)) if is_open(*asked)));
+        require(is_gone || told_open == 0, || "an enrolled subject was offered to enroll".to_owned())
+    }
+
     /// An enrolled subject is never offered to enroll, nor let in, nor given an authenticator, by the first factor
     /// alone; and one whose record is gone or does not open still counts as enrolled.
     pub(super) fn inv_13_the_first_factor_binds_nothing(&self) -> Verdict {

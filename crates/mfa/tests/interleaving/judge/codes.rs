@@ -3,7 +3,7 @@
 use mfa::{EventKind, Rejection};
 
 use super::{Case, Verdict, require};
-use crate::client::{By, Outcome};
+use crate::client::{By, Gain, Outcome};
 
 impl Case<'_> {
     /// A step is accepted at most once per authenticator, and none after a later one.
@@ -75,20 +75,33 @@ impl Case<'_> {
         require(completed == 0 || !old_is_live, || "the code that was used is still live".to_owned())
     }
 
+    /// However many hold the proof of a transaction, it is taken once.
+    pub(super) fn inv_2_a_transaction_is_redeemed_once(&self) -> Verdict {
+        let redeemed = self.ever(EventKind::TransactionRedeemed);
+        require(redeemed <= 1, || format!("one transaction was redeemed {redeemed} times"))?;
+        let told = self.told(|outcome| matches!(outcome, Outcome::Success(Gain::Redeemed)));
+        require(told <= redeemed, || format!("{told} were told of {redeemed} redemptions"))
+    }
+
     /// Nobody is told of a guess that was not counted, no more are compared than 15 minutes allow, and no more in all
     /// than the cap.
     pub(super) fn inv_3_guesses_are_counted_and_few(&self) -> Verdict {
         use EventKind as E;
         let wrong = self.told(|outcome| matches!(outcome, Outcome::Rejected(Rejection::WrongCode)));
-        let counted = self.count(E::VerificationFailed) + self.count(E::RecoveryFailed);
+        let counted = self.count(E::VerificationFailed)
+            + self.count(E::RecoveryFailed)
+            + self.count(E::ResynchronisationFailed);
         // Whoever confirms has been shown the key: there is nothing to guess.
         let confirming = self.clients().filter(|told| !told.notes.borrow().scanned.is_empty()).count();
         require(wrong <= counted + confirming, || format!("{wrong} guesses were told, {counted} counted"))?;
         let app = self.failures_in_a_row(E::VerificationFailed, |kind| {
-            matches!(kind, E::Verified | E::AuthenticatorActivated | E::AuthenticatorReplaced)
+            // An operator's word ends a window as a success does, and a reset leaves nothing to guess at.
+            let is_over = matches!(kind, E::Unlocked | E::Reset | E::Erased | E::AuthenticatorRemoved);
+            is_over || matches!(kind, E::Verified | E::AuthenticatorActivated | E::AuthenticatorReplaced)
         });
         let recovery = self.failures_in_a_row(E::RecoveryFailed, |kind| {
-            matches!(kind, E::RecoveryOpened | E::RecoveryResumed | E::RecoveryCodeIssued)
+            let is_over = matches!(kind, E::Unlocked | E::Reset | E::Erased);
+            is_over || matches!(kind, E::RecoveryOpened | E::RecoveryResumed | E::RecoveryCodeIssued)
         });
         let after = &self.after;
         for (failures, more, of) in

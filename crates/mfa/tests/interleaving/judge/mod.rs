@@ -29,9 +29,9 @@ pub struct Case<'a> {
 type Verdict = Result<(), String>;
 
 macro_rules! judges {
-    ($($name:ident,)*) => {
-        /// The first invariant that the run breaks, by its name, and how.
-        pub fn judge(&self) -> Result<(), (&'static str, String)> {
+    ($(#[$meta:meta])* $judge:ident: $($name:ident,)*) => {
+        $(#[$meta])*
+        pub fn $judge(&self) -> Result<(), (&'static str, String)> {
             $(self.$name().map_err(|why| (stringify!($name), why))?;)*
             Ok(())
         }
@@ -40,6 +40,8 @@ macro_rules! judges {
 
 impl Case<'_> {
     judges! {
+        /// The first invariant that the run breaks, by its name, and how.
+        judge:
         inv_1_a_step_is_accepted_once,
         inv_2_a_code_completes_one_recovery,
         inv_3_guesses_are_counted_and_few,
@@ -49,6 +51,20 @@ impl Case<'_> {
         inv_8_every_change_has_its_event,
         inv_12_what_is_over_opens_nothing,
         inv_13_the_first_factor_binds_nothing,
+        inv_11_every_call_is_done_or_not_at_all,
+    }
+
+    judges! {
+        /// The same where somebody who is signed in changes things: what that leads to is compared with every order of
+        /// whole calls.
+        judge_changes:
+        inv_1_a_step_is_accepted_once,
+        inv_2_a_transaction_is_redeemed_once,
+        inv_3_guesses_are_counted_and_few,
+        inv_5_active_means_confirmed_and_saved,
+        inv_6_a_dead_app_stays_dead,
+        inv_8_no_version_and_no_event_is_left_out,
+        inv_13_nobody_is_let_in_or_offered_anything,
         inv_11_every_call_is_done_or_not_at_all,
     }
 
