@@ -1,0 +1,460 @@
+//! Every form of every flow, altered in every byte and blown up in every place: always an answer of the table, never
+//! the step forward, unless the alteration says the same in another way. What says the same is written down in
+//! [`Step::is_same_form`] and [`is_same_header`].
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on must stop"
+)]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::{HeaderName, HeaderValue, Method, Request, Uri, Version};
+use common::{Browser, Site, form_body};
+use mfa_axum::{Flow, Form};
+use tower::ServiceExt as _;
+
+/// All that site.md has, 401 for JSON clients alone.
+const TABLE: [u16; 9] = [200, 303, 401, 403, 410, 413, 422, 429, 503];
+/// No answer takes longer, on however slow a machine.
+const BOUND: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Step {
+    SetUp,
+    Skip,
+    Choose,
+    Confirm,
+    CopyOut,
+    Download,
+    Activate,
+    Verify,
+    Recover,
+}
+
+use Step::{Activate, Choose, Confirm, CopyOut, Download, Recover, SetUp, Skip, Verify};
+
+const STEPS: [Step; 9] = [SetUp, Skip, Choose, Confirm, CopyOut, Download, Activate, Verify, Recover];
+
+impl Step {
+    fn path(self) -> &'static str {
+        match self {
+            SetUp => "/mfa/required",
+            Skip => "/mfa/skip",
+            Choose => "/mfa/method",
+            Confirm => "/mfa/app",
+            CopyOut => "/mfa/recovery-code/copy",
+            Download => "/mfa/recovery-code/download",
+            Activate => "/mfa/recovery-code",
+            Verify => "/mfa/challenge",
+            Recover => "/mfa/recover",
+        }
+    }
+
+    /// A fresh site with somebody in front of the page of this step, and what they fill in.
+    async fn stage(self) -> Stage {
+        let (site, who) = (Site::new(), "olivia@pilot.example");
+        let (browser, typed) = match self {
+            SetUp | Skip => (site.signed_in(who).await, None),
+            Choose => {
+                let mut browser = site.signed_in(who).await;
+                browser.submit("/mfa/required", &[]).await;
+                browser.follow().await;
+                (browser, Some(("method", "app".to_owned())))
+            }
+            Confirm => {
+                let (browser, app) = site.at_app_page(who).await;
+                (browser, Some(("code", app.code_at(site.clock.reading()))))
+            }
+            CopyOut | Download => (site.at_save_page(who).await.0, None),
+            Activate => (site.at_save_page(who).await.0, Some(("saved", "yes".to_owned()))),
+            Verify => {
+                let (_, app, _) = site.enrolled(who).await;
+                (site.signed_in(who).await, Some(("code", app.code_at(site.clock.reading()))))
+            }
+            Recover => {
+                let (_, _, code) = site.enrolled(who).await;
+                let mut browser = site.signed_in(who).await;
+                browser.get("/mfa/recover").await;
+                (browser, Some(("recovery_code", code)))
+            }
+        };
+        Stage::new(self, site, &browser, typed)
+    }
+
+    /// Whether a body says what the right one says. Unknown fields are nobody's business; of the known ones the token
+    /// and the ticket must be the very same, a code may have spaces and hyphens, a recovery code also small letters and
+    /// the letters that Crockford's alphabet reads as digits, and a tick has four spellings.
+    fn is_same_form(self, right: &[u8], other: &[u8]) -> bool {
+        let parsed = |bytes| Form::parse(std::str::from_utf8(bytes).ok()?).ok();
+        let (Some(right), Some(other)) = (parsed(right), parsed(other)) else { return false };
+        let is_same =
+            |name, reading: fn(&str) -> String| right.get(name).map(reading) == other.get(name).map(reading);
+        is_same("csrf", str::to_owned)
+            && is_same("ticket", str::to_owned)
+            && match self {
+                SetUp | Skip | CopyOut | Download => true,
+                Choose => is_same("method", str::to_owned),
+                Confirm | Verify => is_same("code", |code| code.replace([' ', '-'], "")),
+                Activate => matches!(other.get("saved"), Some("yes" | "on" | "true" | "1")),
+                Recover => is_same("recovery_code", |code| {
+                    let code = code.trim_matches(['\r', '\n']).replace([' ', '-'], "").to_uppercase();
+                    code.replace('O', "0").replace(['I', 'L'], "1")
+                }),
+            }
+    }
+}
+
+/// Whether a header value says what the right one says. The browser's word on where a request comes from goes before
+/// `Origin`, which is only asked where the browser gives none.
+fn is_same_header(name: &str, right: &str, other: &[u8], has_fetch_site: bool) -> bool {
+    let text = std::str::from_utf8(other).ok().filter(|text| text.is_ascii());
+    match name {
+        "cookie" => false,
+        "content-type" => text.is_some_and(|text| {
+            let kind = text.split(';').next().unwrap();
+            kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        }),
+        // What is no text counts as not sent.
+        "sec-fetch-site" => text.is_none_or(|text| ["same-origin", "none"].contains(&text.trim())),
+        "origin" | "host" if has_fetch_site => true,
+        "origin" => text.and_then(|text| text.split_once("://")).is_some_and(|(_, authority)| {
+            authority.trim().eq_ignore_ascii_case(right.split_once("://").unwrap().1)
+        }),
+        "host" => text.is_some_and(|text| text.trim().eq_ignore_ascii_case(right)),
+        _ => true,
+    }
+}
+
+/// A request as it goes over the wire, more or less.
+#[derive(Clone)]
+struct Sent {
+    method: Method,
+    path: Vec<u8>,
+    version: Version,
+    headers: Vec<(&'static str, Vec<u8>)>,
+    body: Vec<u8>,
+}
+
+struct Stage {
+    step: Step,
+    site: Site,
+    cookie: String,
+    flow: String,
+    right: Sent,
+}
+
+/// What came back.
+struct Came {
+    status: u16,
+    location: String,
+    is_proved: bool,
+    has_moved: bool,
+    text: String,
+}
+
+impl Stage {
+    fn new(step: Step, site: Site, browser: &Browser, typed: Option<(&str, String)>) -> Self {
+        let hidden = browser.hidden();
+        let mut fields: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (*name, &**value)).collect();
+        fields.extend(typed.as_ref().map(|(name, value)| (*name, &**value)));
+        let headers = [
+            ("host", "site.example"),
+            ("accept", "text/html"),
+            ("accept-language", "en"),
+            ("user-agent", "a browser"),
+            ("origin", "https://site.example"),
+            ("sec-fetch-site", "same-origin"),
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("cookie", &browser.cookie),
+        ];
+        let right = Sent {
+            method: Method::POST,
+            path: step.path().into(),
+            version: Version::HTTP_11,
+            headers: headers.map(|(name, value)| (name, value.into())).to_vec(),
+            body: form_body(&fields).into_bytes(),
+        };
+        let (cookie, flow) = (browser.cookie.clone(), site.host.flow(&browser.cookie).to_string());
+        Self { step, site, cookie, flow, right }
+    }
+
+    /// Sends a request and holds the answer to the table; `None` if no HTTP client could send it.
+    #[expect(clippy::disallowed_methods, reason = "how long an answer takes is what is asked")]
+    async fn send(&self, sent: &Sent) -> Option<Came> {
+        let uri = Uri::try_from(sent.path.as_slice()).ok()?;
+        let mut request = Request::builder().method(&sent.method).version(sent.version).uri(uri);
+        for (name, value) in &sent.headers {
+            request = request.header(HeaderName::from_static(name), HeaderValue::from_bytes(value).ok()?);
+        }
+        let request = request.body(Body::from(sent.body.clone())).ok()?;
+        let start = Instant::now();
+        let response = self.site.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let shown = || format!("{:?}: {}", self.step, sent.body.escape_ascii());
+        assert!(start.elapsed() < BOUND, "{:?} for {}", start.elapsed(), shown());
+
+        let status = parts.status.as_u16();
+        let header = |name: HeaderName| parts.headers.get(name).map_or("", |value| value.to_str().unwrap());
+        assert!(TABLE.contains(&status), "{status} for {}", shown());
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        let is_json = header(HeaderName::from_static("content-type")) == "application/problem+json";
+        if status >= 400 {
+            assert_eq!(header(HeaderName::from_static("cache-control")), "no-store");
+            assert!(
+                is_json || (text.contains("<h1>") && text.contains("role=\"alert\"")),
+                "{status}: {text}"
+            );
+        }
+        assert!(status != 401 || is_json, "{}", shown());
+        let new_cookie = header(SET_COOKIE).split(';').next().unwrap_or_default();
+        let flows = [&self.cookie, new_cookie].map(|cookie| self.site.host.flow(cookie));
+        Some(Came {
+            status,
+            location: header(LOCATION).to_owned(),
+            is_proved: flows.iter().any(|flow| matches!(flow, Flow::Proved(_))),
+            has_moved: !new_cookie.is_empty() || flows[0].to_string() != self.flow,
+            text,
+        })
+    }
+}
+
+impl Came {
+    fn is_like(&self, other: &Self) -> bool {
+        (self.status, &self.location) == (other.status, &other.location)
+    }
+
+    /// Whether the stage is no longer as it was: the next request needs a new one.
+    fn has_touched(&self) -> bool {
+        self.has_moved
+            || [303, 429].contains(&self.status)
+            || ["wrong", "used"].iter().any(|word| self.text.contains(word))
+    }
+}
+
+/// Sends what `alter` makes of the right request, for each of its choices. `is_same` says which of them mean the same;
+/// all others must not do what the right request does.
+async fn try_each(
+    step: Step,
+    alter: impl Fn(&Sent) -> Vec<Sent>,
+    is_same: impl Fn(&Sent, &Sent) -> bool,
+) -> usize {
+    let mut stage = step.stage().await;
+    let right = stage.send(&stage.right).await.unwrap();
+    assert!(right.is_proved == [Skip, Activate, Verify].contains(&step), "{step:?} does not work");
+    assert!([200, 303].contains(&right.status));
+    stage = step.stage().await;
+    let (mut all, mut sent) = (alter(&stage.right), 0_usize);
+    for index in 0..all.len() {
+        let Some(altered) = all.get(index) else { break };
+        let Some(came) = stage.send(altered).await else { continue };
+        sent = sent.saturating_add(1);
+        if !is_same(&stage.right, altered) {
+            let what = || format!("{step:?} by {} {:?}", altered.body.escape_ascii(), altered.headers);
+            assert!(!came.is_like(&right), "{}", what());
+            assert!(!came.is_proved, "proved: {}", what());
+        }
+        if came.has_touched() {
+            // The choices are the same ones, of a right request whose tokens are its own.
+            stage = step.stage().await;
+            all = alter(&stage.right);
+        }
+    }
+    sent
+}
+
+fn with_body(right: &Sent, body: Vec<u8>) -> Sent {
+    Sent { body, ..right.clone() }
+}
+
+fn with_header(right: &Sent, place: usize, value: Vec<u8>) -> Sent {
+    let mut sent = right.clone();
+    sent.headers[place].1 = value;
+    sent
+}
+
+/// The byte at each place flipped in its lowest bit, in its case, zero, all ones; left out; doubled; a space before it.
+fn alterations(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for (place, byte) in bytes.iter().enumerate() {
+        for other in [byte ^ 1, byte ^ 0x20, 0, 0xff] {
+            let mut altered = bytes.to_vec();
+            altered[place] = other;
+            all.push(altered);
+        }
+        let (before, after) = bytes.split_at(place);
+        all.push([before, &after[1..]].concat());
+        all.push([before, &[*byte], after].concat());
+        all.push([before, b"+", after].concat());
+    }
+    all
+}
+
+fn megabytes() -> Vec<Vec<u8>> {
+    let kinds = ["1", "é", "%", "%00", "\0", "&a=1", "=", "+", "-", " ", ";"];
+    kinds.map(|kind| kind.repeat((1_usize << 20).div_ceil(kind.len())).into_bytes()).to_vec()
+}
+
+fn without_fetch_site(sent: &Sent) -> Sent {
+    let mut sent = sent.clone();
+    sent.headers.retain(|(name, _)| *name != "sec-fetch-site");
+    sent
+}
+
+fn are_same_headers(right: &Sent, other: &Sent) -> bool {
+    let has_fetch_site = other.headers.iter().any(|(name, _)| *name == "sec-fetch-site");
+    other.headers.iter().all(|(name, value)| {
+        let (_, right) = right.headers.iter().find(|(known, _)| known == name).unwrap();
+        right == value || is_same_header(name, std::str::from_utf8(right).unwrap(), value, has_fetch_site)
+    })
+}
+
+#[tokio::test]
+async fn b11_every_byte_of_every_form() {
+    for step in STEPS {
+        let bodies = |right: &Sent| {
+            alterations(&right.body).into_iter().map(|body| with_body(right, body)).collect::<Vec<_>>()
+        };
+        let is_same = |right: &Sent, other: &Sent| step.is_same_form(&right.body, &other.body);
+        println!("{step:?}: {} altered forms", try_each(step, bodies, is_same).await);
+    }
+}
+
+#[tokio::test]
+async fn every_byte_of_every_header_and_of_the_path() {
+    for step in STEPS {
+        let headers = |right: &Sent| {
+            let mut all = Vec::new();
+            for right in [right.clone(), without_fetch_site(right)] {
+                // What says where a request comes from is all that reads otherwise without the browser's word.
+                let has_fetch_site = right.headers.iter().any(|(name, _)| *name == "sec-fetch-site");
+                for (place, (name, value)) in right.headers.iter().enumerate() {
+                    if !has_fetch_site && !["host", "origin"].contains(name) {
+                        continue;
+                    }
+                    all.extend(alterations(value).into_iter().map(|value| with_header(&right, place, value)));
+                }
+            }
+            all
+        };
+        let sent = try_each(step, headers, are_same_headers).await;
+        let paths = |right: &Sent| {
+            // What is not below the mount is the host's; login-site holds its whole self to the table over a socket.
+            let paths = alterations(&right.path).into_iter().filter(|path| path.starts_with(b"/mfa/"));
+            paths.map(|path| Sent { path, ..right.clone() }).collect::<Vec<_>>()
+        };
+        // A query and a fragment are nobody's business.
+        let is_same_path = |right: &Sent, other: &Sent| {
+            let plain = |sent: &Sent| {
+                let end = sent.path.iter().position(|byte| b"?#".contains(byte));
+                sent.path[..end.unwrap_or(sent.path.len())].to_vec()
+            };
+            plain(right) == plain(other)
+        };
+        println!("{step:?}: {sent} altered headers, {} paths", try_each(step, paths, is_same_path).await);
+    }
+}
+
+#[tokio::test]
+async fn e11_a_megabyte_in_every_place() {
+    for step in STEPS {
+        let (mut forms, mut others) = (0_usize, 0_usize);
+        for much in megabytes() {
+            forms = forms.saturating_add(forms_of(step, &much).await);
+            others = others.saturating_add(headers_and_paths_of(step, &much).await);
+        }
+        println!("{step:?}: {forms} forms, {others} headers and paths of a megabyte");
+    }
+}
+
+/// As much as is taken, and more, in the place of each field and in one of its own.
+async fn forms_of(step: Step, much: &[u8]) -> usize {
+    let forms = |right: &Sent| {
+        let text = std::str::from_utf8(&right.body).unwrap();
+        let fields: Vec<&str> = text.split('&').collect();
+        let mut all = Vec::new();
+        for much in [&much[..15_000], much] {
+            all.push(with_body(right, much.to_vec()));
+            for field in &fields {
+                let (name, _) = field.split_once('=').unwrap();
+                let others = fields.iter().filter(|other| *other != field).copied();
+                let others = others.collect::<Vec<_>>().join("&");
+                all.push(with_body(right, [format!("{others}&{name}=").as_bytes(), much].concat()));
+            }
+            all.push(with_body(right, [text.as_bytes(), b"&other=", much].concat()));
+        }
+        all
+    };
+    let is_same = |right: &Sent, other: &Sent| {
+        other.body.len() <= Form::LONGEST && step.is_same_form(&right.body, &other.body)
+    };
+    try_each(step, forms, is_same).await
+}
+
+/// Paths are as long as a path can be: a server refuses longer ones before anybody here sees them.
+async fn headers_and_paths_of(step: Step, much: &[u8]) -> usize {
+    let all = |right: &Sent| {
+        let headers = (0..right.headers.len()).map(|place| with_header(right, place, much.to_vec()));
+        let paths = [b"/mfa/".to_vec(), [step.path().as_bytes(), b"?"].concat()];
+        let paths = paths.map(|path| [path.as_slice(), &much[..60_000]].concat());
+        let paths = paths.map(|path| Sent { path, ..right.clone() });
+        headers.chain(paths).collect::<Vec<_>>()
+    };
+    let is_same = |right: &Sent, other: &Sent| {
+        let is_same_path = other.path == right.path || other.path.contains(&b'?');
+        is_same_path && are_same_headers(right, other)
+    };
+    try_each(step, all, is_same).await
+}
+
+#[tokio::test]
+async fn b11_repeated_fields_other_types_other_methods_other_versions() {
+    for step in STEPS {
+        let repeated = |right: &Sent| {
+            let text = std::str::from_utf8(&right.body).unwrap().to_owned();
+            let again = |field: &str| {
+                let (name, value) = field.split_once('=').unwrap();
+                let (encoded, list) =
+                    (format!("%{:02x}{}", name.as_bytes()[0], &name[1..]), format!("{name}[]"));
+                [name, &encoded].map(|name| format!("{text}&{name}={value}")).into_iter().chain([
+                    text.replacen(field, &format!("{list}={value}"), 1),
+                    text.replacen(field, &format!("{name}%00={value}"), 1),
+                    text.replacen(field, name, 1),
+                    text.replacen(field, &format!("{name}={value}%00"), 1),
+                    text.replacen('&', ";", 1),
+                ])
+            };
+            let bodies = text.split('&').flat_map(again).map(String::into_bytes);
+            bodies.map(|body| with_body(right, body)).collect::<Vec<_>>()
+        };
+        let is_same = |right: &Sent, other: &Sent| step.is_same_form(&right.body, &other.body);
+        try_each(step, repeated, is_same).await;
+
+        let types = |right: &Sent| {
+            let place = right.headers.iter().position(|(name, _)| *name == "content-type").unwrap();
+            let types =
+                ["", "text/plain", "application/json", "multipart/form-data; boundary=x", "*/*", "form"];
+            types.map(|kind| with_header(right, place, kind.into())).to_vec()
+        };
+        try_each(step, types, |_, _| false).await;
+
+        let methods = |right: &Sent| {
+            let methods =
+                ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "BREW", "post"];
+            methods.map(|method| Sent { method: method.parse().unwrap(), ..right.clone() }).to_vec()
+        };
+        try_each(step, methods, |_, _| false).await;
+
+        let versions = |right: &Sent| {
+            let versions = [Version::HTTP_09, Version::HTTP_10, Version::HTTP_2, Version::HTTP_3];
+            versions.map(|version| Sent { version, ..right.clone() }).to_vec()
+        };
+        assert_eq!(try_each(step, versions, |_, _| true).await, 4, "the version changes nothing");
+    }
+}
