@@ -4,28 +4,36 @@
 //!
 //! Each comparison is a line `ratio NAME MEDIAN`, ours over the reference's, so that below 1 is faster, and a line
 //! `range NAME LEAST to MOST` with the rounds it was found from and both times.
+//!
+//! `timing` prints whether a comparison's time tells where it matched; `leak.rs` says how to read that.
 #![forbid(unsafe_code)]
 #![allow(
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "sums of a measurement, over lists that are never empty"
 )]
 
 mod compare;
+mod leak;
 mod timing;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments != ["compare"] {
-        eprintln!("usage: cargo run --release -p mfa-benches -- compare");
-        return ExitCode::from(2);
-    }
+    let measure = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["compare"] => compare::run,
+        ["timing"] => leak::run,
+        _ => {
+            eprintln!("usage: cargo run --release -p mfa-benches -- compare|timing");
+            return ExitCode::from(2);
+        }
+    };
     if cfg!(debug_assertions) {
         eprintln!("a build without --release measures nothing of use");
         return ExitCode::from(2);
     }
-    compare::run();
+    measure();
     ExitCode::SUCCESS
 }
