@@ -11,6 +11,7 @@ use mfa_core::time::TimeStep;
 
 /// How a ceremony ended for its caller.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a handful of them live at a time")]
 pub enum Outcome {
     Success(Gain),
     Rejected(Rejection),
