@@ -385,4 +385,8 @@ fn two_codes_in_a_row_move_the_drift_and_sign_nobody_in(world: World) {
     assert!(is(world.login(&ada, &shown(0)), Rejection::AlreadyUsed));
     world.wait(30);
     assert!(world.login(&ada, &shown(0)).is_ok(), "and from now on her codes are right");
+    // A ticket that is over resynchronises nothing.
+    block_on(world.mfa.first_factor_changed(&ctx)).unwrap();
+    world.wait(90);
+    assert!(is(resynchronise(&shown(30), &shown(0)), Rejection::Expired));
 }
