@@ -311,8 +311,8 @@ async fn who_is_recovering_sees_what_is_for_them_and_nothing_else() {
 async fn a_device_is_remembered_where_policy_says_so_and_forgotten_on_request() {
     let site = Site::new();
     let remembering = PAY.replace(
-        "trust_sso = [\"https://idp.sso.example\"]\n\n# Those who pay",
-        "trust_sso = [\"https://idp.sso.example\"]\nremember_device = \"7d\"\n\n# Those who pay",
+        "trust_sso = [\"https://idp.sso.example\"]\n\n# Whoever wishes",
+        "trust_sso = [\"https://idp.sso.example\"]\nremember_device = \"7d\"\n\n# Whoever wishes",
     );
     assert_ne!(remembering, PAY);
     let (_, app, _) = site.enrolled(MARCUS).await;
