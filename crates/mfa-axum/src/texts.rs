@@ -266,6 +266,8 @@ texts! {
         events: String,
         /// That there are none.
         no_events: String,
+        /// The link to the host's home page.
+        back: String,
     }
 
     /// Sentences about refused input.
