@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The programs that the test needs and the machine lacks.
@@ -17,17 +18,21 @@ pub(crate) struct Site {
     child: Child,
     pub(crate) url: String,
     pub(crate) password: String,
-    pub(crate) folder: Folder,
+    pub(crate) folder: Arc<Folder>,
     /// Kept open: the site goes on printing its accounts.
     _output: BufReader<ChildStdout>,
 }
 
 impl Site {
     pub(crate) fn start() -> Self {
-        let folder = Folder::new();
+        Self::start_in(Arc::new(Folder::new()))
+    }
+
+    /// A process of the site that is kept in `folder`: one database and one keyring, an address of its own.
+    pub(crate) fn start_in(folder: Arc<Folder>) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_login-site"))
             .args(["--listen", "127.0.0.1:0", "--enforce-from", "2031-03-01T00:00:00Z"])
-            .current_dir(&folder.0)
+            .current_dir(folder.path())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
