@@ -42,8 +42,8 @@ pub(crate) struct FirstFactorNote {
 /// The hash of a session id.
 pub(crate) type SessionHash = [u8; 32];
 
-/// A session lives this long, whatever happens.
-pub(crate) const SESSION_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// A session lives this long, whatever happens: the longest time that an organisation can choose to be asked again after.
+pub(crate) const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 impl Store {
     /// Opens the host's tables in a file, or in memory without one.

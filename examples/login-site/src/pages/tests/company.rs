@@ -1,5 +1,7 @@
 //! "Company Security Settings": who sees whom, who resets whom, and what a setting changes.
 
+use mfa::policy::{OrganizationSettings, ReauthenticateAfter};
+
 use super::TestSite;
 use crate::accounts::ACCOUNTS;
 use crate::host::SIGN_IN;
@@ -145,4 +147,20 @@ async fn d18_settings_bind_members_at_their_next_request() {
     assert!(ada.page.contains("value=\"31.12.2030\"") && ada.page.contains("value=\"30d\" selected"));
     let wrong = [("enforce_from", ""), ("reauthenticate_after", "1y")];
     assert_eq!(ada.submit(COMPANY, &wrong).await, 422);
+}
+
+#[tokio::test]
+async fn an_organisation_decides_how_often_its_members_are_asked_again() {
+    let site = TestSite::new();
+    let settings =
+        |after| OrganizationSettings::new("enforced.example").required().reauthenticated_after(after);
+    let keep = |after| site.host.store.keep_organization(&settings(after), true).unwrap();
+    keep(ReauthenticateAfter::ThirtyDays);
+    let (mut marcus, _) = site.enrolled("marcus@enforced.example").await;
+    site.wait(29 * 86_400);
+    assert_eq!(marcus.get("/").await, 200, "the session lives as long as the organisation lets it");
+    keep(ReauthenticateAfter::SevenDays);
+    assert_eq!(marcus.get("/").await, 303);
+    marcus.follow().await;
+    assert_eq!(marcus.title(), "Two-Factor Authentication");
 }
