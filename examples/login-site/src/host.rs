@@ -10,10 +10,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
-use mfa::policy::Attributes;
+use mfa::policy::{Attributes, Obligation, OrganizationSettings};
 use mfa::{
-    Assertion, Clock, Context, DeviceToken, Event, FirstFactor, Mfa, Pseudonym, Realm, Subject, SubjectId,
-    Transaction,
+    Assertion, Clock, Context, DeviceToken, Event, FirstFactor, Mfa, Pseudonym, Realm, Rejection, Subject,
+    SubjectId, Transaction,
 };
 use mfa_axum::{Flow, Form, Host, HostError, Pages, Renew, Visitor, accepted_languages};
 use sha2::{Digest, Sha256};
@@ -100,7 +100,13 @@ impl Host for SiteHost {
     }
 
     async fn keep_always_require(&self, visitor: &Visitor, on: bool) -> Result<(), HostError> {
-        Ok(self.store.keep_always_require(visitor.context.subject().id().as_str(), on)?)
+        let account = Account::find(visitor.context.subject().id().as_str()).ok_or("no account")?;
+        // What is mandatory is not the person's to choose, and what is not available is not theirs to turn on.
+        match self.obligation_without_wish(account)? {
+            Obligation::Required => Err(mfa::Error::from(Rejection::NotAllowed).into()),
+            Obligation::Unavailable if on => Err(mfa::Error::from(Rejection::NotAllowed).into()),
+            _ => Ok(self.store.keep_always_require(account.email, on)?),
+        }
     }
 
     async fn remember_device(
@@ -199,6 +205,8 @@ impl SiteHost {
             Some(token) => context.device(token),
             None => context,
         };
+        // Under a mandate the switch is locked on, and the wish has no say.
+        let is_free = self.obligation_without_wish(account)? != Obligation::Required;
         Ok(Some(Visitor {
             context,
             first_factor: first_factor(&session.first_factor),
@@ -207,15 +215,24 @@ impl SiteHost {
             csrf: session.csrf,
             session: HEXLOWER.encode(hash),
             has_password: account.provider.is_none(),
-            always_require: Some(self.store.always_requires(account.email)?),
+            always_require: Some(is_free && self.store.always_requires(account.email)?),
             languages: accepted_languages(&request.headers),
         }))
     }
 
     fn attributes(&self, account: &Account) -> Result<Attributes, HostError> {
-        let settings: Result<Vec<_>, _> =
-            account.organizations().map(|id| self.store.organization(id)).collect();
-        Ok(account.attributes(settings?, self.store.always_requires(account.email)?))
+        Ok(account.attributes(self.settings(account)?, self.store.always_requires(account.email)?))
+    }
+
+    /// What policy asks of the person whatever they wish.
+    fn obligation_without_wish(&self, account: &Account) -> Result<Obligation, HostError> {
+        let attributes = account.attributes(self.settings(account)?, false);
+        Ok(self.mfa.policy().decide(&attributes, self.clock.now()?).obligation())
+    }
+
+    fn settings(&self, account: &Account) -> Result<Vec<OrganizationSettings>, HostError> {
+        let settings: Result<_, _> = account.organizations().map(|id| self.store.organization(id)).collect();
+        Ok(settings?)
     }
 }
 

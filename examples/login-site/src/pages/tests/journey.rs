@@ -1,5 +1,6 @@
 //! What people do once they are in: pages they may use, payments, their own security, other people's browsers.
 
+use mfa::policy::OrganizationSettings;
 use mfa::storage::{Expected, Storage as _, Write};
 
 use super::{PASSWORD, TOKEN, TestSite, between};
@@ -122,6 +123,27 @@ async fn the_switch_always_require_binds_whoever_turned_it_on() {
     marcus.get("/mfa/security").await;
     assert!(marcus.page.contains("cannot be turned off") && marcus.page.contains("disabled"));
     assert!(marcus.page.contains("Authenticator app added"), "recent events");
+}
+
+#[tokio::test]
+async fn the_switch_is_locked_on_under_a_mandate_and_closed_where_mfa_is_not_available() {
+    let site = TestSite::new();
+    let (mut olivia, _) = site.enrolled("olivia@pilot.example").await;
+    let on = [("always_require", "yes")];
+    olivia.get("/mfa/security").await;
+    olivia.submit_marked("/mfa/security", "value=\"always-require\"", &on).await;
+    site.host.store.keep_organization(&OrganizationSettings::new("pilot.example").required(), true).unwrap();
+    olivia.get("/mfa/security").await;
+    let switch = between(&olivia.page, "id=\"always_require\"", ">");
+    assert!(switch.contains("checked") && switch.contains("disabled"), "{switch}");
+    assert_eq!(olivia.submit_marked("/mfa/security", "value=\"always-require\"", &[]).await, 403);
+    assert!(site.host.store.always_requires("olivia@pilot.example").unwrap());
+    // Where no set-up is on offer, a form made by hand makes none.
+    let mut casey = site.password("casey@commercial.example").await;
+    let csrf = between(&casey.page, "name=\"csrf\" value=\"", "\"").to_owned();
+    let form = [("csrf", csrf.as_str()), ("change", "always-require"), ("always_require", "yes")];
+    assert_eq!(casey.post("/mfa/security", &form).await, 403);
+    assert_eq!((casey.get("/").await, casey.title()), (200, "Home"));
 }
 
 #[tokio::test]
