@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use mfa::storage::Cursor;
 use mfa::{Event, EventPage, Pseudonym};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, TransactionBehavior, params};
 
 use super::Store;
 
@@ -22,7 +22,7 @@ impl Store {
     /// so it is kept once, and the cursor never goes back.
     pub(crate) fn keep_events(&self, page: &EventPage) -> rusqlite::Result<()> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction = connection.transaction()?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for told in &page.events {
             transaction.execute(
                 "INSERT OR IGNORE INTO site_events (stream, version, place, event) VALUES (?1, ?2, ?3, ?4)",

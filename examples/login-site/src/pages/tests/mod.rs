@@ -9,7 +9,9 @@
 
 mod company;
 mod entry;
+mod events;
 mod journey;
+mod remembered;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,6 +33,7 @@ use super::{FORM_COOKIE, Site, router};
 use crate::host::{SIGN_IN, SiteHost};
 use crate::store::Store;
 
+const POLICY: &str = include_str!("../../../../../policies/construction-pay.toml");
 const PASSWORD: &str = "correct horse";
 const TOKEN: &str = "0123456789012345678901234567890123456789012";
 const ALLOWED: [u16; 8] = [200, 303, 403, 410, 413, 422, 429, 503];
@@ -44,8 +47,11 @@ pub(super) struct TestSite {
 
 impl TestSite {
     pub(super) fn new() -> Self {
-        let policy =
-            Policy::from_toml(include_str!("../../../../../policies/construction-pay.toml")).unwrap();
+        Self::with_policy(POLICY)
+    }
+
+    pub(super) fn with_policy(policy: &str) -> Self {
+        let policy = Policy::from_toml(policy).unwrap();
         let (clock, storage) = (HandClock::at(1_800_000_000), MemoryStorage::new());
         let mfa = Mfa::builder()
             .storage(storage.clone())
