@@ -140,12 +140,24 @@ impl SiteHost {
 
     async fn read_events(&self) -> Result<(), HostError> {
         loop {
-            let page = self.mfa.events(self.store.events_read()?, EVENTS_AT_ONCE).await?;
-            if page.events.is_empty() {
+            let read = self.store.events_read()?;
+            let page = self.mfa.events(read, EVENTS_AT_ONCE).await?;
+            // Not when the page is empty: it may hold nothing but what only a newer version can read.
+            if page.next == read {
                 return Ok(());
             }
             self.store.keep_events(&page)?;
         }
+    }
+
+    /// Tells the visitor on their next page what was done.
+    pub(crate) fn tell(&self, visitor: &Visitor, notice: &str) -> Result<(), HostError> {
+        Ok(self.store.leave_notice(&hash_from_hex(&visitor.session)?, notice)?)
+    }
+
+    /// What the visitor was to be told, once.
+    pub(crate) fn told(&self, visitor: &Visitor) -> Result<Option<String>, HostError> {
+        Ok(self.store.take_notice(&hash_from_hex(&visitor.session)?)?)
     }
 
     /// The context of somebody who is not here: for their state, and for a reset.

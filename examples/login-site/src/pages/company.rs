@@ -4,7 +4,7 @@
 //! is judged again when it is done, by who asks then and what policy says then.
 
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use mfa::policy::{OrganizationSettings, Purpose, ReauthenticateAfter};
 use mfa::{Assertion, Attested, AuthenticatorStatus, Error, Overview, Rejection, UnixSeconds};
@@ -21,18 +21,9 @@ use crate::host::{HOME, SiteHost};
 pub(crate) const PATH: &str = "/company-security";
 pub(crate) const RESET: &str = "/company-security/reset";
 
-pub(crate) async fn show(State(site): State<Site>, uri: Uri, secured: RequireMfa) -> Response {
+pub(crate) async fn show(State(site): State<Site>, secured: RequireMfa) -> Response {
     let Some(charge) = Charge::of(&secured.visitor) else { return forbidden(&site.pages, &secured.visitor) };
-    // What the request before this one has done, for the status line.
-    let done = Form::parse(uri.query().unwrap_or_default()).ok();
-    let told = done.and_then(|done| match (done.get("reset"), done.get("saved")) {
-        (Some(email), _) if charge.find(email).is_some() => {
-            Some(format!("Two-factor authentication of {email} was reset."))
-        }
-        (None, Some(_)) => Some("The settings were saved.".to_owned()),
-        _ => None,
-    });
-    page(&site, &secured.visitor, &charge, told.as_deref(), None).await
+    page(&site, &secured.visitor, &charge, None).await
 }
 
 /// [Save]
@@ -45,7 +36,7 @@ pub(crate) async fn save(State(site): State<Site>, request: Request) -> Response
     let Some(organization) = charge.organization else { return forbidden(&site.pages, &secured.visitor) };
     match settings(organization, &form) {
         Ok(settings) => site.pages.with_fresh_proof(&secured, Purpose::Manage, &to_errand(&settings)).await,
-        Err(sentence) => page(&site, &secured.visitor, &charge, None, Some((sentence, &form))).await,
+        Err(sentence) => page(&site, &secured.visitor, &charge, Some((sentence, &form))).await,
     }
 }
 
@@ -62,9 +53,25 @@ pub(crate) async fn reset(State(site): State<Site>, request: Request) -> Respons
     };
     if form.get("verified").is_none() {
         let sentence = "Verify the user's request, then tick the box to reset.";
-        return page(&site, &secured.visitor, &charge, None, Some((sentence, &form))).await;
+        return page(&site, &secured.visitor, &charge, Some((sentence, &form))).await;
     }
-    site.pages.with_fresh_proof(&secured, Purpose::Manage, &format!("reset {email}")).await
+    match is_resettable(&site, &charge, email).await {
+        Ok(true) => site.pages.with_fresh_proof(&secured, Purpose::Manage, &format!("reset {email}")).await,
+        Ok(false) => {
+            let sentence = "There is nothing to reset: MFA is not set up.";
+            page(&site, &secured.visitor, &charge, Some((sentence, &form))).await
+        }
+        Err(error) => unavailable(&site.pages, &secured.visitor, &error),
+    }
+}
+
+/// Whether there is anything to reset, where the actor is one who may. Whoever may not learns nothing here.
+async fn is_resettable(site: &Site, charge: &Charge, email: &str) -> Result<bool, HostError> {
+    let Some(member) = charge.find(email).filter(|member| member.email != charge.actor.email) else {
+        return Ok(true);
+    };
+    let overview = site.pages.mfa().overview(&site.host.about(member)?).await?;
+    Ok(overview.is_enrolled() || overview.needs_binding_code)
 }
 
 /// Does an errand of this page, for whoever asks by now.
@@ -80,14 +87,19 @@ pub(crate) async fn run(
         let member = charge.find(email).ok_or_else(refused)?;
         let done = host.mfa.reset(&visitor.context, proof, &host.about(member)?, Attested).await?;
         return Ok(match done.expose_binding_code() {
-            Some(code) => binding_code(host, visitor, member, code)?,
-            None => see_other(&format!("{PATH}?reset={}", member.email)),
+            Some(code) => binding_code(host, member, code)?,
+            None => {
+                let email = member.email;
+                host.tell(visitor, &format!("Two-factor authentication of {email} was reset."))?;
+                see_other(PATH)
+            }
         });
     }
     let organization = charge.organization.ok_or_else(refused)?;
     let settings = from_errand(organization, errand).ok_or_else(refused)?;
     host.store.keep_organization(&settings, true)?;
-    Ok(see_other(&format!("{PATH}?saved=1")))
+    host.tell(visitor, "The settings were saved.")?;
+    Ok(see_other(PATH))
 }
 
 /// Whom somebody looks after here, and which organisation's settings are theirs.
@@ -146,39 +158,47 @@ fn from_errand(organization: &str, errand: &str) -> Option<OrganizationSettings>
     Some(settings)
 }
 
-async fn page(
+async fn page(site: &Site, visitor: &Visitor, charge: &Charge, refused: Option<(&str, &Form)>) -> Response {
+    match main(site, visitor, charge, refused.map(|(_, form)| form)).await {
+        Ok(main) => {
+            let layout = site.layout("Company Security Settings").wide();
+            match refused {
+                Some((sentence, _)) => {
+                    layout.status(StatusCode::UNPROCESSABLE_ENTITY).alert(sentence).respond(&main)
+                }
+                None => layout.respond(&main),
+            }
+        }
+        Err(error) => unavailable(&site.pages, visitor, &error),
+    }
+}
+
+async fn main(
     site: &Site,
     visitor: &Visitor,
     charge: &Charge,
-    told: Option<&str>,
-    refused: Option<(&str, &Form)>,
-) -> Response {
-    let settings = match charge.organization {
-        Some(id) => match site.host.store.organization(id) {
-            Ok(kept) => settings_form(visitor, &kept, refused.map(|(_, form)| form)),
-            Err(_) => return unavailable(&site.pages, visitor),
-        },
-        None => String::new(),
-    };
+    refused: Option<&Form>,
+) -> Result<String, HostError> {
+    let mut main = String::new();
+    // A page that refuses something says nothing else; what was done is told by the next.
+    if refused.is_none()
+        && let Some(told) = site.host.told(visitor)?
+    {
+        main.push_str(&format!("<p class=\"note\" role=\"status\">{}</p>", html_escape(&told)));
+    }
+    if let Some(id) = charge.organization {
+        main.push_str(&settings_form(visitor, &site.host.store.organization(id)?, refused));
+    }
     let mut members = String::new();
     for member in &charge.members {
-        match member_row(site, visitor, charge, member).await {
-            Ok(row) => members.push_str(&row),
-            Err(_) => return unavailable(&site.pages, visitor),
-        }
+        members.push_str(&member_row(site, visitor, charge, member, refused).await?);
     }
-    let told = told.map(|told| format!("<p class=\"note\" role=\"status\">{}</p>", html_escape(told)));
-    let main = format!(
-        "{told}{settings}<section class=\"block\" aria-labelledby=\"members\"><h2 id=\"members\">{title}</h2>\
-         <ul class=\"members\">{members}</ul></section><p class=\"links\"><a href=\"{HOME}\">Home</a></p>",
-        told = told.unwrap_or_default(),
-        title = if charge.organization.is_some() { "Members" } else { "Payments Users" },
-    );
-    let layout = site.pages.layout("Company Security Settings").visitor(visitor).wide();
-    match refused {
-        Some((sentence, _)) => layout.status(StatusCode::UNPROCESSABLE_ENTITY).alert(sentence).respond(&main),
-        None => layout.respond(&main),
-    }
+    let title = if charge.organization.is_some() { "Members" } else { "Payments Users" };
+    main.push_str(&format!(
+        "<section class=\"block\" aria-labelledby=\"members\"><h2 id=\"members\">{title}</h2>\
+         <ul class=\"members\">{members}</ul></section><p class=\"links\"><a href=\"{HOME}\">Home</a></p>"
+    ));
+    Ok(main)
 }
 
 /// The settings as they are kept, or as they were typed where something of it was refused.
@@ -198,18 +218,22 @@ fn settings_form(visitor: &Visitor, kept: &OrganizationSettings, typed: Option<&
             if choice == chosen.unwrap_or(ReauthenticateAfter::TwelveHours) { " selected" } else { "" };
         format!("<option value=\"{}\"{selected}>{}</option>", choice.as_str(), choice.label())
     };
-    let invalid = if typed.is_some() { " aria-invalid=\"true\"" } else { "" };
+    let (described, invalid) = match typed {
+        Some(_) => ("alert enforce-hint", " aria-invalid=\"true\" autofocus"),
+        None => ("enforce-hint", ""),
+    };
     format!(
-        "<form method=\"post\" action=\"{PATH}\"><input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\
+        "<section aria-labelledby=\"organization\"><h2 id=\"organization\">{id}</h2><form method=\"post\" action=\"{PATH}\"><input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\
          <div class=\"check\"><input type=\"checkbox\" role=\"switch\" id=\"require\" name=\"require\" value=\"yes\"{checked}>\
          <label for=\"require\">Require MFA</label></div>\
          <div class=\"field\"><label for=\"enforce_from\">Enforce from</label>\
          <input type=\"text\" id=\"enforce_from\" name=\"enforce_from\" autocomplete=\"off\" value=\"{from}\" \
-         aria-describedby=\"enforce-hint\"{invalid}>\
+         aria-describedby=\"{described}\"{invalid}>\
          <p class=\"hint\" id=\"enforce-hint\">A date such as 2027-01-31. Members may set up earlier; empty is at once.</p></div>\
          <div class=\"field\"><label for=\"reauthenticate_after\">Ask again after</label>\
          <select id=\"reauthenticate_after\" name=\"reauthenticate_after\">{options}</select></div>\
-         <button type=\"submit\">Save</button></form>",
+         <button type=\"submit\">Save</button></form></section>",
+        id = html_escape(&kept.id),
         csrf = html_escape(&visitor.csrf),
         checked = if require { " checked" } else { "" },
         from = html_escape(&from),
@@ -222,22 +246,32 @@ async fn member_row(
     visitor: &Visitor,
     charge: &Charge,
     member: &Account,
+    refused: Option<&Form>,
 ) -> Result<String, HostError> {
     let about = site.host.about(member)?;
     let (mfa, now) = (site.pages.mfa(), site.host.clock.now()?);
     // One member whose record cannot be told keeps nobody from seeing the others.
-    let state = mfa.overview(&about).await.map_or("Cannot be told", |overview| state(&overview));
+    let state = match mfa.overview(&about).await {
+        Ok(overview) => state(&overview),
+        Err(error) => {
+            crate::complain(&error);
+            "Cannot be told"
+        }
+    };
     let policy = mfa.policy();
     let may_reset =
         policy.decide(about.subject().attributes(), now).may_reset(visitor.context.subject().attributes());
     let form = if may_reset && member.email != charge.actor.email {
         let id = html_escape(&format!("verified-{}", member.email));
+        let is_refused = refused.is_some_and(|form| form.get("email") == Some(member.email));
+        let invalid =
+            if is_refused { " aria-invalid=\"true\" aria-describedby=\"alert\" autofocus" } else { "" };
         format!(
-            "<form method=\"post\" action=\"{RESET}\"><input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\
+            "<form method=\"post\" action=\"{RESET}\" aria-label=\"Reset MFA of {email}\"><input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\
              <input type=\"hidden\" name=\"email\" value=\"{email}\">\
-             <div class=\"check\"><input type=\"checkbox\" id=\"{id}\" name=\"verified\" value=\"yes\">\
-             <label for=\"{id}\">I have verified the user's request<span class=\"unseen\"> of {email}</span></label></div>\
-             <button type=\"submit\" class=\"secondary danger\">Reset MFA<span class=\"unseen\"> of {email}</span></button></form>",
+             <div class=\"check\"><input type=\"checkbox\" id=\"{id}\" name=\"verified\" value=\"yes\"{invalid}>\
+             <label for=\"{id}\">I have verified the user's request</label></div>\
+             <button type=\"submit\" class=\"secondary danger\">Reset MFA</button></form>",
             csrf = html_escape(&visitor.csrf),
             email = html_escape(member.email),
         )
@@ -245,7 +279,9 @@ async fn member_row(
         String::new()
     };
     let email = html_escape(member.email);
-    Ok(format!("<li><p><strong>{email}</strong> <span class=\"quiet\">{state}</span></p>{form}</li>"))
+    Ok(format!(
+        "<li><p class=\"member\"><strong>{email}</strong> <span class=\"state\">{state}</span></p>{form}</li>"
+    ))
 }
 
 fn state(overview: &Overview) -> &'static str {
@@ -268,12 +304,7 @@ fn day(moment: UnixSeconds) -> String {
 }
 
 /// Shown once: what the member needs to enroll again, where policy asks for it.
-fn binding_code(
-    host: &SiteHost,
-    visitor: &Visitor,
-    member: &Account,
-    code: &str,
-) -> Result<Response, HostError> {
+fn binding_code(host: &SiteHost, member: &Account, code: &str) -> Result<Response, HostError> {
     let pages = host.pages.get().ok_or("the pages are not mounted")?;
     let main = format!(
         "<p class=\"lead\">Hand this code to <strong>{}</strong> yourself. It is needed to set up again, works for one \
@@ -282,5 +313,5 @@ fn binding_code(
         html_escape(member.email),
         html_escape(code)
     );
-    Ok(pages.layout("Set-Up Code").visitor(visitor).respond(&main))
+    Ok(pages.layout("Set-Up Code").brand(host.realm.issuer()).respond(&main))
 }

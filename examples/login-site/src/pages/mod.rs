@@ -10,11 +10,11 @@ use axum::Router;
 use axum::extract::{FromRef, Request, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use mfa_axum::{
-    Form, FormError, Host, HostError, Pages, Refusal, RequireMfa, Visitor, accepted_languages, html_escape,
+    Form, FormError, Host, HostError, Layout, Pages, Refusal, RequireMfa, Visitor, html_escape,
     is_same_origin,
 };
 
@@ -27,6 +27,19 @@ use crate::store::FirstFactorNote;
 pub(crate) struct Site {
     pub(crate) pages: Pages,
     pub(crate) host: SiteHost,
+}
+
+impl Site {
+    /// A page of the site's own. Those are in English, whatever the visitor prefers.
+    fn layout<'a>(&'a self, title: &'a str) -> Layout<'a> {
+        self.pages.layout(title).brand(self.host.realm.issuer())
+    }
+
+    /// 503, and the cause for the operator.
+    fn unavailable(&self, request: &HeaderMap, error: &HostError) -> Response {
+        crate::complain(&**error);
+        self.pages.refuse(request, Refusal::Unavailable { is_transient: true })
+    }
 }
 
 impl FromRef<Site> for Pages {
@@ -61,8 +74,8 @@ async fn show_home(State(site): State<Site>, secured: RequireMfa) -> Response {
     let RequireMfa { visitor, assertion, .. } = &secured;
     let main = format!(
         "<p class=\"lead\">Signed in as <strong>{account}</strong></p>\
-         <dl class=\"facts\"><div><dt>Proved with</dt><dd id=\"amr\">{amr}</dd></div></dl>\
-         <nav aria-label=\"Your pages\"><ul class=\"pages\">{links}</ul></nav>\
+         <nav aria-label=\"Your pages\"><ul class=\"menu\">{links}</ul></nav>\
+         <dl><dt>Proved with</dt><dd id=\"amr\">{amr}</dd></dl>\
          <form method=\"post\" action=\"{SIGN_OUT}\"><input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\
          <button type=\"submit\" class=\"secondary\">Sign Out</button></form>",
         account = html_escape(visitor.context.subject().account()),
@@ -70,7 +83,7 @@ async fn show_home(State(site): State<Site>, secured: RequireMfa) -> Response {
         csrf = html_escape(&visitor.csrf),
         links = links(&site, visitor),
     );
-    site.pages.layout("Home").visitor(visitor).respond(&main)
+    site.layout("Home").respond(&main)
 }
 
 /// The pages that this person may use.
@@ -144,8 +157,7 @@ fn sign_in_page(site: &Site, parts: &Parts, email: &str, alert: Option<&str>) ->
              <p class=\"links\"><a href=\"{SSO}\">Company single sign-on</a></p>",
             email = html_escape(email),
         );
-        let languages = accepted_languages(&parts.headers);
-        let layout = site.pages.layout("Sign In").brand(site.host.realm.issuer()).languages(&languages);
+        let layout = site.layout("Sign In");
         match alert {
             Some(sentence) => layout.status(StatusCode::UNPROCESSABLE_ENTITY).alert(sentence).respond(&main),
             None => layout.respond(&main),
@@ -164,12 +176,7 @@ async fn show_provider(State(site): State<Site>, request: Request) -> Response {
              <button type=\"submit\" name=\"amr\" value=\"pwd\" class=\"secondary\">Sign in as {SAM} without MFA</button>\
              </div></form><p class=\"links\"><a href=\"{SIGN_IN}\">Back to sign in</a></p>"
         );
-        let languages = accepted_languages(&parts.headers);
-        site.pages
-            .layout("Company Single Sign-On")
-            .brand("idp.sso.example")
-            .languages(&languages)
-            .respond(&main)
+        site.pages.layout("Company Single Sign-On").brand("idp.sso.example").respond(&main)
     })
 }
 
@@ -197,7 +204,7 @@ async fn proceed(site: &Site, parts: &Parts, account: &Account, sso_amr: Option<
     };
     match begun() {
         Ok(visitor) => site.pages.begin(&visitor).await,
-        Err(_) => site.pages.refuse(&parts.headers, Refusal::Unavailable { is_transient: true }),
+        Err(error) => site.unavailable(&parts.headers, &error),
     }
 }
 
@@ -210,14 +217,14 @@ async fn sign_out(State(site): State<Site>, request: Request) -> Response {
     let visitor = match site.host.visitor(&parts).await {
         Ok(Some(visitor)) => visitor,
         Ok(None) => return see_other(SIGN_IN),
-        Err(_) => return site.pages.refuse(&parts.headers, Refusal::Unavailable { is_transient: true }),
+        Err(error) => return site.unavailable(&parts.headers, &error),
     };
     if !form.carries(&visitor.csrf) || !is_same_origin(&parts) {
-        return site.pages.refuse(&parts.headers, Refusal::Forged);
+        return site.pages.refuse_to(&visitor, &parts.headers, Refusal::Forged);
     }
     match site.host.end(&parts) {
         Ok(()) => with_cookie(see_other(SIGN_IN), clear_session_cookie()),
-        Err(_) => site.pages.refuse(&parts.headers, Refusal::Unavailable { is_transient: true }),
+        Err(error) => site.unavailable(&parts.headers, &error),
     }
 }
 
@@ -242,7 +249,7 @@ fn with_form_token(site: &Site, parts: &Parts, page: impl FnOnce(&str) -> Respon
     };
     match made() {
         Ok((token, header)) => with_cookie(page(&token), header),
-        Err(_) => site.pages.refuse(&parts.headers, Refusal::Unavailable { is_transient: false }),
+        Err(error) => site.unavailable(&parts.headers, &error),
     }
 }
 

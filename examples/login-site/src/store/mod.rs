@@ -135,6 +135,7 @@ impl Store {
         self.with(|db| {
             let oldest = session.created_at.minus(SESSION_LIFETIME).get().cast_signed();
             db.execute("DELETE FROM site_sessions WHERE created_at < ?1", [oldest])?;
+            db.execute("DELETE FROM site_notices WHERE session NOT IN (SELECT id FROM site_sessions)", [])?;
             insert(db, id, session)
         })
     }
@@ -170,6 +171,8 @@ impl Store {
         let lives = transaction.execute("DELETE FROM site_sessions WHERE id = ?1", [old])? == 1;
         if lives {
             insert(&transaction, new, session)?;
+            transaction
+                .execute("UPDATE site_notices SET session = ?2 WHERE session = ?1", params![old, new])?;
         }
         transaction.commit()?;
         Ok(lives)
@@ -177,7 +180,22 @@ impl Store {
 
     /// Ends a session.
     pub(crate) fn end_session(&self, id: &SessionHash) -> rusqlite::Result<()> {
-        self.with(|db| db.execute("DELETE FROM site_sessions WHERE id = ?1", [id])).map(|_| ())
+        self.with(|db| {
+            db.execute("DELETE FROM site_sessions WHERE id = ?1", [id])?;
+            db.execute("DELETE FROM site_notices WHERE session = ?1", [id]).map(|_| ())
+        })
+    }
+
+    /// Leaves word of what was done, for the next page of a session.
+    pub(crate) fn leave_notice(&self, id: &SessionHash, notice: &str) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO site_notices (session, notice) VALUES (?1, ?2)";
+        self.with(|db| db.execute(sql, params![id, notice])).map(|_| ())
+    }
+
+    /// The word that was left, once.
+    pub(crate) fn take_notice(&self, id: &SessionHash) -> rusqlite::Result<Option<String>> {
+        let sql = "DELETE FROM site_notices WHERE session = ?1 RETURNING notice";
+        self.with(|db| db.query_row(sql, [id], |row| row.get(0)).optional())
     }
 
     fn with<T>(&self, call: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
@@ -246,6 +264,7 @@ const TABLES: &str = "
         csrf TEXT NOT NULL,
         created_at INTEGER NOT NULL
     ) STRICT;
+    CREATE TABLE IF NOT EXISTS site_notices (session BLOB PRIMARY KEY, notice TEXT NOT NULL) STRICT;
 ";
 
 #[cfg(test)]
@@ -276,6 +295,17 @@ mod tests {
         store.end_session(&[2; 32]).unwrap();
         assert!(!store.renew_session(&[2; 32], &[3; 32], &session("c")).unwrap());
         assert_eq!(store.session(&[3; 32], now).unwrap(), None);
+    }
+
+    #[test]
+    fn a_notice_is_told_once_and_outlives_a_change_of_id() {
+        let store = Store::open(None).unwrap();
+        store.begin_session(&[1; 32], &session("a")).unwrap();
+        store.leave_notice(&[1; 32], "done").unwrap();
+        assert!(store.renew_session(&[1; 32], &[2; 32], &session("b")).unwrap());
+        assert_eq!(store.take_notice(&[1; 32]).unwrap(), None);
+        assert_eq!(store.take_notice(&[2; 32]).unwrap().as_deref(), Some("done"));
+        assert_eq!(store.take_notice(&[2; 32]).unwrap(), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use mfa::policy::{OrganizationSettings, ReauthenticateAfter};
 
-use super::TestSite;
+use super::{POLICY, TestSite, between};
 use crate::accounts::ACCOUNTS;
 use crate::host::SIGN_IN;
 
@@ -105,7 +105,7 @@ async fn a_member_who_was_reset_enrolls_again_and_their_session_is_over() {
     ada.follow().await;
     assert_eq!(ada.title(), "Company Security Settings");
     assert!(ada.page.contains("Two-factor authentication of marcus@enforced.example was reset."));
-    assert!(ada.page.contains("marcus@enforced.example</strong> <span class=\"quiet\">Not set up"));
+    assert!(ada.page.contains("marcus@enforced.example</strong> <span class=\"state\">Not set up"));
     assert_eq!((marcus.get("/").await, marcus.at.as_str()), (303, SIGN_IN));
     // The old app is nothing any more; the password leads to a set-up, and the record is still known.
     let mut again = site.password("marcus@enforced.example").await;
@@ -113,8 +113,14 @@ async fn a_member_who_was_reset_enrolls_again_and_their_session_is_over() {
     let (new, _) = site.enroll(&mut again).await;
     assert_eq!(again.title(), "Home");
     assert_ne!(site.code(&new), site.code(&app));
-    // Twice is once: there is a new app now, so what the button says is done to it.
-    assert!(ada.page.contains("value=\"abel@enforced.example\"") || !ada.page.contains("abel"));
+    // Told once, and never in an address that anybody could make.
+    ada.get(COMPANY).await;
+    assert!(!ada.page.contains("was reset"));
+    ada.get("/company-security?reset=abel@enforced.example&saved=1").await;
+    assert!(!ada.page.contains("role=\"status\""));
+    // Whoever has nothing has nothing to reset.
+    assert_eq!(ada.submit_marked(RESET, "value=\"abel@enforced.example\"", &ticked).await, 422);
+    assert!(ada.alert().contains("nothing to reset"));
 }
 
 #[tokio::test]
@@ -163,4 +169,90 @@ async fn an_organisation_decides_how_often_its_members_are_asked_again() {
     assert_eq!(marcus.get("/").await, 303);
     marcus.follow().await;
     assert_eq!(marcus.title(), "Two-Factor Authentication");
+}
+
+#[tokio::test]
+async fn d14_only_an_administrator_of_the_strictest_organisation_resets_a_member_of_several() {
+    let site = TestSite::new();
+    let multi = "value=\"multi@enforced.example\"";
+    drop(site.enrolled("multi@enforced.example").await);
+    let (mut ada, _) = site.enrolled("ada@enforced.example").await;
+    ada.get(COMPANY).await;
+    assert!(ada.page.contains(multi));
+    let form = ada.clone();
+    // Another organisation of theirs asks for more now.
+    site.host.store.keep_organization(&OrganizationSettings::new("pilot.example").required(), true).unwrap();
+    site.host.store.keep_organization(&OrganizationSettings::new("enforced.example"), true).unwrap();
+    ada.get(COMPANY).await;
+    assert!(!ada.page.contains(multi) && ada.page.contains("value=\"marcus@enforced.example\""));
+    let mut by_hand = form;
+    by_hand.cookies.clone_from(&ada.cookies);
+    assert_eq!(by_hand.submit_marked(RESET, multi, &[("verified", "yes")]).await, 403);
+}
+
+#[tokio::test]
+async fn d14_what_an_errand_names_is_judged_when_it_is_run() {
+    let site = TestSite::new();
+    let (mut marcus, _) = site.enrolled("marcus@enforced.example").await;
+    let (mut ada, app) = site.enrolled("ada@enforced.example").await;
+    site.wait(600);
+    ada.get(COMPANY).await;
+    ada.submit_marked(RESET, "value=\"marcus@enforced.example\"", &[("verified", "yes")]).await;
+    ada.follow().await;
+    assert_eq!(ada.title(), "Verify Your Identity");
+    let policy = POLICY.replace(
+        "reset_by = [\"organization-administrator\", \"payments-support\"]",
+        "reset_by = [\"payments-support\"]",
+    );
+    site.host.mfa.replace_policy(mfa::policy::Policy::from_toml(&policy).unwrap()).await.unwrap();
+    let typed = [("password", super::PASSWORD), ("code", &*site.code(&app))];
+    assert_eq!(ada.submit("/mfa/verify", &typed).await, 403);
+    assert_eq!(marcus.get("/").await, 200, "not reset");
+}
+
+#[tokio::test]
+async fn nobody_sets_anything_for_an_organisation_that_is_not_theirs() {
+    let site = TestSite::new();
+    let (mut ada, app) = site.enrolled("ada@enforced.example").await;
+    ada.get(COMPANY).await;
+    let typed = [("id", "pilot.example"), ("enforce_from", ""), ("reauthenticate_after", "30d")];
+    assert_eq!(ada.submit(COMPANY, &typed).await, 303);
+    assert!(site.host.store.organization("pilot.example").unwrap().require);
+    assert!(!site.host.store.organization("enforced.example").unwrap().require);
+    // Nor with an errand of somebody else's making: the session's word counts, and the form's must be the same.
+    site.wait(600);
+    ada.get(COMPANY).await;
+    ada.submit(COMPANY, &[("enforce_from", ""), ("reauthenticate_after", "12h")]).await;
+    ada.follow().await;
+    let word = between(&ada.page, "name=\"errand\" value=\"", "\"").to_owned();
+    ada.page = ada.page.replace(&word, "host.1.cmVzZXQgbWFyY3VzQGVuZm9yY2VkLmV4YW1wbGU");
+    let typed = [("password", super::PASSWORD), ("code", &*site.code(&app))];
+    assert_eq!(ada.submit("/mfa/verify", &typed).await, 410);
+}
+
+#[tokio::test]
+async fn a_set_up_code_is_shown_once_where_policy_asks_for_one() {
+    let by = "requirement = \"by-organization\"";
+    let site =
+        TestSite::with_policy(&POLICY.replacen(by, &format!("{by}\nafter_reset = \"binding-code\""), 1));
+    drop(site.enrolled("marcus@enforced.example").await);
+    let (mut ada, _) = site.enrolled("ada@enforced.example").await;
+    ada.get(COMPANY).await;
+    let ticked = [("verified", "yes")];
+    assert_eq!(ada.submit_marked(RESET, "value=\"marcus@enforced.example\"", &ticked).await, 200);
+    let code = ada.element("binding-code");
+    ada.get(COMPANY).await;
+    assert!(!code.is_empty() && !ada.page.contains(&code));
+    let mut marcus = site.password("marcus@enforced.example").await;
+    assert_eq!(marcus.title(), "Enter Your Set-Up Code");
+    assert_eq!(marcus.submit("/mfa/binding-code", &[("binding_code", &code)]).await, 303);
+}
+
+#[tokio::test]
+async fn the_buttons_and_boxes_read_as_they_are_called() {
+    let site = TestSite::new();
+    let (mut ada, _) = site.enrolled("ada@enforced.example").await;
+    ada.get(COMPANY).await;
+    assert_eq!(ada.page.matches(">Reset MFA</button>").count(), 3);
+    assert_eq!(ada.page.matches(">I have verified the user's request</label>").count(), 3);
 }

@@ -41,9 +41,15 @@ async fn a_payment_is_confirmed_and_listed_once() {
     let site = TestSite::new();
     let (mut pat, app) = site.enrolled("pat@payor.example").await;
     pat.get("/payments").await;
-    for (amount, payee) in
-        [("", "Acme"), ("1,250", "Acme"), ("-1", "Acme"), ("0", "Acme"), ("5", ""), ("5", "a\nb")]
-    {
+    for (amount, payee) in [
+        ("", "Acme"),
+        ("1,250", "Acme"),
+        ("-1", "Acme"),
+        ("0", "Acme"),
+        ("1.005", "Acme"),
+        ("5", ""),
+        ("5", "a\nb"),
+    ] {
         assert_eq!(
             pat.submit("/payments", &[("amount", amount), ("payee", payee)]).await,
             422,
