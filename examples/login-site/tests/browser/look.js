@@ -88,9 +88,10 @@ const spaceOut = () => {
 
 const spaceBack = () => { document.adoptedStyleSheets.pop(); };
 
-// How the error is told to whoever comes to the first field.
+// How the error is told to whoever comes to the field that was refused; where none says so, to the first one.
 const told = () => {
-  const field = stops().find((e) => e.tagName === "INPUT" && e.type !== "radio" && !e.readOnly);
+  const refused = stops().find((e) => e.getAttribute("aria-invalid") === "true");
+  const field = refused || stops().find((e) => e.tagName === "INPUT" && e.type !== "radio" && !e.readOnly);
   const alert = document.querySelector("[role=alert]");
   if (!field || !field.form || !alert) return null;
   return {

@@ -55,7 +55,7 @@ use Step::{
 const CONTINUE: Step = Press("Continue");
 const WRONG_CODE: Step = Type("code", Text::Plain("000 000"));
 
-pub(crate) const TOURS: &[&[Step]] = &[MUST_SET_UP, MAY_SET_UP, COMPANY, OUT_OF_LUCK];
+pub(crate) const TOURS: &[&[Step]] = &[MUST_SET_UP, MAY_SET_UP, COMPANY, PAYS, LOOKS_AFTER, OUT_OF_LUCK];
 
 /// Somebody who must set up, then signs in, then loses the phone.
 pub(crate) const MUST_SET_UP: &[Step] = &[
@@ -137,6 +137,68 @@ const COMPANY: &[Step] = &[
     Page("Company Single Sign-On"),
     Press("Sign in as sam@sso.example"),
     Page("Home"),
+];
+
+/// Somebody who pays, and looks after their own authenticators.
+const PAYS: &[Step] = &[
+    SignIn("pat@payor.example"),
+    Press("Set Up Now"),
+    Choose("method", "app"),
+    CONTINUE,
+    Reveal("Trouble Scanning"),
+    Scan,
+    Type("code", Text::Code(0)),
+    CONTINUE,
+    Tick("saved"),
+    CONTINUE,
+    Page("Home"),
+    Follow("Payments"),
+    Page("Payments"),
+    Type("amount", Text::Plain("1,250")),
+    Type("payee", Text::Plain("Acme Concrete & Sons of the Greater Metropolitan Area")),
+    Press("Disburse"),
+    Refused("Payments", 422, "enter an amount"),
+    Type("amount", Text::Plain("1250.00")),
+    Press("Disburse"),
+    Page("Verify Your Identity"),
+    WRONG_CODE,
+    Press("Confirm"),
+    Refused("Verify Your Identity", 422, "wrong or expired code"),
+    Type("code", Text::Code(30)),
+    Press("Confirm"),
+    Page("Payments"),
+    Follow("Home"),
+    Follow("Password & Security"),
+    Page("Password & Security"),
+    Press("New Recovery Code"),
+    Page("Save Your Recovery Code"),
+    Open("/company-security"),
+    Refused("Not Allowed", 403, "not allowed"),
+];
+
+/// An administrator.
+const LOOKS_AFTER: &[Step] = &[
+    SignIn("abel@enforced.example"),
+    Press("Set Up Now"),
+    Choose("method", "app"),
+    CONTINUE,
+    Reveal("Trouble Scanning"),
+    Scan,
+    Type("code", Text::Code(0)),
+    CONTINUE,
+    Tick("saved"),
+    CONTINUE,
+    Follow("Company Security Settings"),
+    Page("Company Security Settings"),
+    Press("Reset MFA"),
+    Refused("Company Security Settings", 422, "tick the box"),
+    Type("enforce_from", Text::Plain("soon")),
+    Press("Save"),
+    Refused("Company Security Settings", 422, "enter the date"),
+    Type("enforce_from", Text::Plain("2026-01-31")),
+    Choose("reauthenticate_after", "7d"),
+    Press("Save"),
+    Page("Company Security Settings"),
 ];
 
 /// Somebody who guesses, and then finds the records gone.
