@@ -10,6 +10,7 @@
 
 mod common;
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -91,23 +92,55 @@ impl Step {
     /// and the ticket must be the very same, a code may have spaces and hyphens, a recovery code also small letters and
     /// the letters that Crockford's alphabet reads as digits, and a tick has four spellings.
     fn is_same_form(self, right: &[u8], other: &[u8]) -> bool {
-        let parsed = |bytes| Form::parse(std::str::from_utf8(bytes).ok()?).ok();
-        let (Some(right), Some(other)) = (parsed(right), parsed(other)) else { return false };
-        let is_same =
-            |name, reading: fn(&str) -> String| right.get(name).map(reading) == other.get(name).map(reading);
+        let (Some(right), Some(other)) = (fields(right), fields(other)) else { return false };
+        let is_same = |name, reading: fn(&str) -> String| {
+            right.get(name).map(|value| reading(value)) == other.get(name).map(|value| reading(value))
+        };
         is_same("csrf", str::to_owned)
             && is_same("ticket", str::to_owned)
             && match self {
                 SetUp | Skip | CopyOut | Download => true,
                 Choose => is_same("method", str::to_owned),
                 Confirm | Verify => is_same("code", |code| code.replace([' ', '-'], "")),
-                Activate => matches!(other.get("saved"), Some("yes" | "on" | "true" | "1")),
+                Activate => {
+                    matches!(other.get("saved").map(String::as_str), Some("yes" | "on" | "true" | "1"))
+                }
                 Recover => is_same("recovery_code", |code| {
                     let code = code.trim_matches(['\r', '\n']).replace([' ', '-'], "").to_uppercase();
                     code.replace('O', "0").replace(['I', 'L'], "1")
                 }),
             }
     }
+}
+
+/// The fields of a form in which nothing is ambiguous. Read in a way of its own, so that a fault of [`Form`] is not
+/// repeated here.
+fn fields(bytes: &[u8]) -> Option<HashMap<String, String>> {
+    let decoded = |part: &[u8]| {
+        let (mut text, mut place) = (Vec::new(), 0_usize);
+        while let Some(byte) = part.get(place) {
+            let digits = (*byte == b'%').then(|| part.get(place.checked_add(1)?..place.checked_add(3)?));
+            text.push(match (byte, digits) {
+                (b'+', _) => b' ',
+                (_, Some(digits)) => {
+                    let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
+                    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?
+                }
+                (byte, None) => *byte,
+            });
+            place = place.checked_add(if digits.is_some() { 3 } else { 1 })?;
+        }
+        String::from_utf8(text).ok()
+    };
+    let mut fields = HashMap::new();
+    for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        let (name, value) = (decoded(halves.next()?)?, decoded(halves.next().unwrap_or_default())?);
+        if fields.insert(name, value).is_some() {
+            return None;
+        }
+    }
+    Some(fields)
 }
 
 /// Whether a header value says what the right one says. The browser's word on where a request comes from goes before
@@ -279,7 +312,8 @@ fn with_header(right: &Sent, place: usize, value: Vec<u8>) -> Sent {
     sent
 }
 
-/// The byte at each place flipped in its lowest bit, in its case, zero, all ones; left out; doubled; a space before it.
+/// The byte at each place flipped in its lowest bit, in its case, zero, all ones; left out; doubled; a space, as forms
+/// write it, before it; and some bytes at the end.
 fn alterations(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for (place, byte) in bytes.iter().enumerate() {
@@ -293,6 +327,7 @@ fn alterations(bytes: &[u8]) -> Vec<Vec<u8>> {
         all.push([before, &[*byte], after].concat());
         all.push([before, b"+", after].concat());
     }
+    all.extend([b"%", b"+", b"\0", b"\xff", b"&"].map(|end| [bytes, end].concat()));
     all
 }
 
