@@ -26,7 +26,7 @@ pub(crate) async fn show(State(site): State<Site>, secured: RequireMfa) -> Respo
     page(&site, &secured.visitor, &charge, None).await
 }
 
-/// [Save]
+/// "Save".
 pub(crate) async fn save(State(site): State<Site>, request: Request) -> Response {
     let (secured, _, form) = match secured_form(&site, request).await {
         Ok(read) => read,
@@ -40,7 +40,7 @@ pub(crate) async fn save(State(site): State<Site>, request: Request) -> Response
     }
 }
 
-/// [Reset MFA]
+/// "Reset MFA".
 pub(crate) async fn reset(State(site): State<Site>, request: Request) -> Response {
     let (secured, _, form) = match secured_form(&site, request).await {
         Ok(read) => read,

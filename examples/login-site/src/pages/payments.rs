@@ -21,7 +21,7 @@ pub(crate) async fn show(State(site): State<Site>, secured: RequireMfa) -> Respo
     }
 }
 
-/// [Disburse]: leads to "Verify Your Identity" for exactly this payment.
+/// "Disburse": leads to "Verify Your Identity" for exactly this payment.
 pub(crate) async fn disburse(State(site): State<Site>, request: Request) -> Response {
     let (secured, _, form) = match secured_form(&site, request).await {
         Ok(read) => read,
