@@ -251,9 +251,9 @@ pub struct SavePage<'a> {
     pub hidden: Hidden<'a>,
     /// Where the forms go: to go on, to copy, to download.
     pub action: &'a str,
-    /// For [Copy] without script.
+    /// For "Copy" without script.
     pub copy: &'a str,
-    /// For [Download].
+    /// For "Download".
     pub download: &'a str,
     /// The code, in groups; several, one a line. Secret.
     pub recovery_code: &'a str,
