@@ -10,6 +10,7 @@
 //! | [`hotp`] | codes from a counter, with a look-ahead |
 //! | [`key`], [`base32`] | the shared key and how it is written |
 //! | [`code`] | a code as it is typed, and drawing one for sending |
+//! | [`phone`] | a phone number in international form |
 //! | [`otpauth`] | writing and reading `otpauth://` URIs |
 //! | [`recovery`] | recovery codes and their digests |
 //! | [`throttle`] | when a guess may be compared, and when no more may |
@@ -62,6 +63,7 @@ pub mod id;
 pub mod interop;
 pub mod key;
 pub mod otpauth;
+pub mod phone;
 pub mod recovery;
 pub mod throttle;
 pub mod time;
