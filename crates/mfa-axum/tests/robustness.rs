@@ -11,12 +11,14 @@
 mod common;
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderName, HeaderValue, Method, Request, Uri, Version};
 use common::{Browser, Site, form_body};
+use mfa::testing::TestAuthenticator;
 use mfa_axum::{Flow, Form};
 use tower::ServiceExt as _;
 
@@ -36,11 +38,40 @@ enum Step {
     Activate,
     Verify,
     Recover,
+    Bind,
+    ChangeApp,
+    Switch,
+    Prove,
+    Pay,
+    CopyNew,
+    DownloadNew,
+    ActivateNew,
 }
 
-use Step::{Activate, Choose, Confirm, CopyOut, Download, Recover, SetUp, Skip, Verify};
+use Step::{
+    Activate, ActivateNew, Bind, ChangeApp, Choose, Confirm, CopyNew, CopyOut, Download, DownloadNew, Pay,
+    Prove, Recover, SetUp, Skip, Switch, Verify,
+};
 
-const STEPS: [Step; 9] = [SetUp, Skip, Choose, Confirm, CopyOut, Download, Activate, Verify, Recover];
+const STEPS: [Step; 17] = [
+    SetUp,
+    Skip,
+    Choose,
+    Confirm,
+    CopyOut,
+    Download,
+    Activate,
+    Verify,
+    Recover,
+    Bind,
+    ChangeApp,
+    Switch,
+    Prove,
+    Pay,
+    CopyNew,
+    DownloadNew,
+    ActivateNew,
+];
 
 impl Step {
     fn path(self) -> &'static str {
@@ -54,63 +85,132 @@ impl Step {
             Activate => "/mfa/recovery-code",
             Verify => "/mfa/challenge",
             Recover => "/mfa/recover",
+            Bind => "/mfa/binding-code",
+            ChangeApp | Switch => "/mfa/security",
+            Prove | Pay => "/mfa/verify",
+            CopyNew => "/mfa/new-recovery-code/copy",
+            DownloadNew => "/mfa/new-recovery-code/download",
+            ActivateNew => "/mfa/new-recovery-code",
         }
     }
 
     /// A fresh site with somebody in front of the page of this step, and what they fill in.
     async fn stage(self) -> Stage {
         let (site, who) = (Site::new(), "olivia@pilot.example");
+        let code = |site: &Site, app: &TestAuthenticator| ("code", app.code_at(site.clock.reading()));
         let (browser, typed) = match self {
-            SetUp | Skip => (site.signed_in(who).await, None),
+            SetUp | Skip => (site.signed_in(who).await, vec![]),
             Choose => {
                 let mut browser = site.signed_in(who).await;
                 browser.submit("/mfa/required", &[]).await;
                 browser.follow().await;
-                (browser, Some(("method", "app".to_owned())))
+                (browser, vec![("method", "app".to_owned())])
             }
             Confirm => {
                 let (browser, app) = site.at_app_page(who).await;
-                (browser, Some(("code", app.code_at(site.clock.reading()))))
+                (browser, vec![code(&site, &app)])
             }
-            CopyOut | Download => (site.at_save_page(who).await.0, None),
-            Activate => (site.at_save_page(who).await.0, Some(("saved", "yes".to_owned()))),
+            CopyOut | Download => (site.at_save_page(who).await.0, vec![]),
+            Activate => (site.at_save_page(who).await.0, vec![("saved", "yes".to_owned())]),
             Verify => {
                 let (_, app, _) = site.enrolled(who).await;
-                (site.signed_in(who).await, Some(("code", app.code_at(site.clock.reading()))))
+                (site.signed_in(who).await, vec![code(&site, &app)])
             }
             Recover => {
                 let (_, _, code) = site.enrolled(who).await;
                 let mut browser = site.signed_in(who).await;
                 browser.get("/mfa/recover").await;
-                (browser, Some(("recovery_code", code)))
+                (browser, vec![("recovery_code", code)])
+            }
+            Bind => {
+                let who = "marcus@enforced.example";
+                let code = site.reset_with_a_code(who).await;
+                (site.signed_in(who).await, vec![("binding_code", code)])
+            }
+            ChangeApp | Switch => {
+                let (mut browser, ..) = site.enrolled(who).await;
+                browser.get("/mfa/security").await;
+                let change = if self == Switch { "always-require" } else { "change-app" };
+                let mut typed = vec![("change", change.to_owned())];
+                if self == Switch {
+                    typed.push(("always_require", "yes".to_owned()));
+                }
+                (browser, typed)
+            }
+            Prove | Pay => {
+                let (mut browser, app, _) = site.enrolled(who).await;
+                site.wait(600);
+                browser.get(if self == Pay { "/pay/1" } else { "/errand/export" }).await;
+                browser.follow().await;
+                let password = (self == Prove).then(|| ("password", "right".to_owned()));
+                (browser, password.into_iter().chain([code(&site, &app)]).collect())
+            }
+            CopyNew | DownloadNew | ActivateNew => {
+                let (mut browser, ..) = site.enrolled(who).await;
+                browser.get("/mfa/security").await;
+                browser.change("new-recovery-code", &[]).await;
+                browser.follow().await;
+                let saved = (self == ActivateNew).then(|| ("saved", "yes".to_owned()));
+                (browser, saved.into_iter().collect())
             }
         };
         Stage::new(self, site, &browser, typed)
     }
 
     /// Whether a body says what the right one says. Unknown fields are nobody's business; of the known ones the token
-    /// and the ticket must be the very same, a code may have spaces and hyphens, a recovery code also small letters and
+    /// and the ticket must be the very same where there is one, what is not there is empty, a code may have spaces and hyphens, a recovery code also small letters and
     /// the letters that Crockford's alphabet reads as digits, and a tick has four spellings.
     fn is_same_form(self, right: &[u8], other: &[u8]) -> bool {
         let (Some(right), Some(other)) = (fields(right), fields(other)) else { return false };
         let is_same = |name, reading: fn(&str) -> String| {
             right.get(name).map(|value| reading(value)) == other.get(name).map(|value| reading(value))
         };
+        let is_empty = |name| other.get(name).is_none_or(String::is_empty);
+        let is_same_ticket = match self {
+            ChangeApp | Switch => true,
+            Prove => is_empty("ticket"),
+            _ => is_same("ticket", str::to_owned),
+        };
         is_same("csrf", str::to_owned)
-            && is_same("ticket", str::to_owned)
+            && is_same_ticket
             && match self {
-                SetUp | Skip | CopyOut | Download => true,
+                SetUp | Skip | CopyOut | Download | CopyNew | DownloadNew => true,
                 Choose => is_same("method", str::to_owned),
-                Confirm | Verify => is_same("code", |code| code.replace([' ', '-'], "")),
-                Activate => {
+                Confirm | Verify => is_same("code", digits),
+                Prove => {
+                    is_same("errand", str::to_owned)
+                        && is_same("password", str::to_owned)
+                        && is_same("code", digits)
+                }
+                Pay => is_empty("errand") && is_same("code", digits),
+                ChangeApp => is_same("change", str::to_owned),
+                Switch => is_same("change", str::to_owned) && other.contains_key("always_require"),
+                Activate | ActivateNew => {
                     matches!(other.get("saved").map(String::as_str), Some("yes" | "on" | "true" | "1"))
                 }
-                Recover => is_same("recovery_code", |code| {
-                    let code = code.trim_matches(['\r', '\n']).replace([' ', '-'], "").to_uppercase();
-                    code.replace('O', "0").replace(['I', 'L'], "1")
-                }),
+                Recover => is_same("recovery_code", crockford),
+                Bind => is_same("binding_code", crockford),
             }
     }
+
+    /// Whether what this step is for has been done.
+    fn is_done(self, site: &Site, flows: &[Flow]) -> bool {
+        match self {
+            Skip | Activate | Verify => flows.iter().any(|flow| matches!(flow, Flow::Proved(_))),
+            Prove | Pay => !site.host.done.lock().unwrap().is_empty(),
+            Switch => site.host.always_require.load(Ordering::Relaxed),
+            _ => false,
+        }
+    }
+}
+
+fn digits(code: &str) -> String {
+    code.replace([' ', '-'], "")
+}
+
+fn crockford(code: &str) -> String {
+    let code = digits(code.trim_matches(['\r', '\n'])).to_uppercase();
+    code.replace('O', "0").replace(['I', 'L'], "1")
 }
 
 /// The fields of a form in which nothing is ambiguous. Read in a way of its own, so that a fault of [`Form`] is not
@@ -186,16 +286,16 @@ struct Stage {
 struct Came {
     status: u16,
     location: String,
-    is_proved: bool,
+    is_done: bool,
     has_moved: bool,
     text: String,
 }
 
 impl Stage {
-    fn new(step: Step, site: Site, browser: &Browser, typed: Option<(&str, String)>) -> Self {
+    fn new(step: Step, site: Site, browser: &Browser, typed: Vec<(&str, String)>) -> Self {
         let hidden = browser.hidden();
         let mut fields: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (*name, &**value)).collect();
-        fields.extend(typed.as_ref().map(|(name, value)| (*name, &**value)));
+        fields.extend(typed.iter().map(|(name, value)| (*name, &**value)));
         let headers = [
             ("host", "site.example"),
             ("accept", "text/html"),
@@ -251,7 +351,7 @@ impl Stage {
         Some(Came {
             status,
             location: header(LOCATION).to_owned(),
-            is_proved: flows.iter().any(|flow| matches!(flow, Flow::Proved(_))),
+            is_done: self.step.is_done(&self.site, &flows),
             has_moved: !new_cookie.is_empty() || flows[0].to_string() != self.flow,
             text,
         })
@@ -266,6 +366,7 @@ impl Came {
     /// Whether the stage is no longer as it was: the next request needs a new one.
     fn has_touched(&self) -> bool {
         self.has_moved
+            || self.is_done
             || [303, 429].contains(&self.status)
             || ["wrong", "used"].iter().any(|word| self.text.contains(word))
     }
@@ -280,8 +381,9 @@ async fn try_each(
 ) -> usize {
     let mut stage = step.stage().await;
     let right = stage.send(&stage.right).await.unwrap();
-    assert!(right.is_proved == [Skip, Activate, Verify].contains(&step), "{step:?} does not work");
-    assert!([200, 303].contains(&right.status));
+    let shows_what_it_does = [Skip, Activate, Verify, Prove, Pay, Switch].contains(&step);
+    assert!(right.is_done == shows_what_it_does, "{step:?} does not work");
+    assert!([200, 303].contains(&right.status), "{step:?} does not work");
     stage = step.stage().await;
     let (mut all, mut sent) = (alter(&stage.right), 0_usize);
     for index in 0..all.len() {
@@ -290,8 +392,9 @@ async fn try_each(
         sent = sent.saturating_add(1);
         if !is_same(&stage.right, altered) {
             let what = || format!("{step:?} by {} {:?}", altered.body.escape_ascii(), altered.headers);
-            assert!(!came.is_like(&right), "{}", what());
-            assert!(!came.is_proved, "proved: {}", what());
+            // Without its tick the switch is turned off, with the same answer.
+            assert!(step == Switch || !came.is_like(&right), "{}", what());
+            assert!(!came.is_done, "done: {}", what());
         }
         if came.has_touched() {
             // The choices are the same ones, of a right request whose tokens are its own.

@@ -11,7 +11,6 @@ mod common;
 use common::{Browser, Site, is_status};
 use mfa::policy::Policy;
 use mfa::testing::TestAuthenticator;
-use mfa::{Acknowledged, Attested};
 
 const PAY: &str = include_str!("../../../policies/construction-pay.toml");
 const MARCUS: &str = "marcus@enforced.example";
@@ -339,33 +338,13 @@ async fn a_device_is_remembered_where_policy_says_so_and_forgotten_on_request() 
 #[tokio::test]
 async fn a_code_that_was_handed_over_is_wanted_after_a_reset_where_policy_says_so() {
     let site = Site::new();
-    let policy = PAY.replace(
-        "methods = [\"app\", \"sms\"]\n# Support",
-        "methods = [\"app\", \"sms\"]\nafter_reset = \"binding-code\"\n# Support",
-    );
-    site.mfa.replace_policy(Policy::from_toml(&policy).unwrap()).await.unwrap();
-    let (_, _, _) = site.enrolled(MARCUS).await;
-    let admin = common::attributes("ada@enforced.example").with("role", "administrator");
-    let subject = mfa::Subject::new(mfa::SubjectId::new("ada").unwrap(), "ada", admin);
-    let actor = mfa::Context::new(
-        mfa::Realm::new("main", "Harbor & Sons").unwrap(),
-        subject,
-        mfa::SessionBinding::from_bytes([3; 16]),
-    );
-    let first = mfa::FirstFactor::password(site.clock.reading());
-    let mfa::Next::Enroll(menu) = site.mfa.begin(&actor, first).await.unwrap() else { panic!("enforced") };
-    let pending = site.mfa.enroll_app(&actor, &menu.ticket).await.unwrap();
-    let app = TestAuthenticator::scan(&pending).unwrap();
-    let confirmed = site.mfa.confirm(&actor, &pending.ticket, &code(&site, &app)).await.unwrap();
-    let proof = site.mfa.activate(&actor, &confirmed.ticket, Acknowledged).await.unwrap();
-    let done = site.mfa.reset(&actor, &proof, &about(MARCUS), Attested).await.unwrap();
-
+    let code = site.reset_with_a_code(MARCUS).await;
     let mut browser = site.signed_in(MARCUS).await;
     assert_eq!(browser.title(), "Enter Your Set-Up Code");
     is_status(&browser.get("/mfa/method").await, 303);
     browser.follow().await;
     is_status(&browser.submit("/mfa/binding-code", &[("binding_code", "nonsense")]).await, 422);
-    let typed = format!("{}\n", done.expose_binding_code().unwrap().to_lowercase());
+    let typed = format!("{}\n", code.to_lowercase());
     is_status(&browser.submit("/mfa/binding-code", &[("binding_code", &typed)]).await, 303);
     assert_eq!(browser.follow().await.title(), "Two-Factor Authentication Required");
     browser.submit("/mfa/required", &[]).await;

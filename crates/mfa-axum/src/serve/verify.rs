@@ -154,10 +154,9 @@ pub(super) async fn verify(visit: &Visit<'_>, proven: &Proven, form: &Form) -> R
                 return visit.refuse(Refusal::Expired);
             }
             match Ticket::parse(ticket) {
-                Ok(ticket) if !ticket.as_str().is_empty() => {
-                    verify_code(visit, &secured, proven, &errand, ticket, code).await
-                }
-                _ => verify_password(visit, &secured, proven, &errand, form).await,
+                _ if ticket.is_empty() => verify_password(visit, &secured, proven, &errand, form).await,
+                Ok(ticket) => verify_code(visit, &secured, proven, &errand, ticket, code).await,
+                Err(_) => visit.refuse(Refusal::Expired),
             }
         }
     }

@@ -128,11 +128,9 @@ impl Browser {
     /// The hidden fields of the page on the screen.
     pub fn hidden(&self) -> Vec<(&'static str, String)> {
         let value = |name| between(&self.page, &format!("name=\"{name}\" value=\""), "\"").to_owned();
-        let mut hidden = vec![("csrf", value("csrf")), ("ticket", value("ticket"))];
-        if self.page.contains("name=\"errand\"") {
-            hidden.push(("errand", value("errand")));
-        }
-        hidden
+        let names = ["csrf", "ticket", "errand"].into_iter();
+        let there = names.filter(|name| self.page.contains(&format!("name=\"{name}\" value=")));
+        there.map(|name| (name, value(name))).collect()
     }
 
     /// Goes where it was sent, and on, until there is a page.

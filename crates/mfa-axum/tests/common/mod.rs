@@ -26,8 +26,8 @@ use mfa::policy::{Attributes, OrganizationSettings, Policy, Purpose};
 use mfa::storage::{Cursor, MemoryStorage};
 use mfa::testing::{HandClock, SeededRandom, TestAuthenticator};
 use mfa::{
-    Assertion, Context, DeviceToken, Event, FirstFactor, Keyring, Mfa, Pseudonym, Realm, SessionBinding,
-    Subject, SubjectId, Transaction, UnixSeconds,
+    Acknowledged, Assertion, Attested, Context, DeviceToken, Event, FirstFactor, Keyring, Mfa, Next,
+    Pseudonym, Realm, SessionBinding, Subject, SubjectId, Transaction, UnixSeconds,
 };
 use mfa_axum::{
     Flow, Form, Fresh, Host, HostError, Pages, PagesBuilder, Recovering, Refusal, Renew, RequireMfa, StepUp,
@@ -208,6 +208,13 @@ impl Host for TestHost {
     }
 }
 
+/// Somebody whom another acts on.
+pub fn about(account: &str, attributes: Attributes) -> Context {
+    let subject = Subject::new(SubjectId::new(account).unwrap(), account, attributes);
+    let binding = SessionBinding::from_bytes([3; 16]);
+    Context::new(Realm::new("main", "Harbor & Sons").unwrap(), subject, binding)
+}
+
 /// The domain of the account tells the organisation.
 pub fn attributes(account: &str) -> Attributes {
     let role = Attributes::new().with("role", "commercial");
@@ -368,6 +375,27 @@ impl Site {
         assert_eq!(browser.title(), "Home");
         self.wait(30);
         (browser, app, code)
+    }
+
+    /// Resets `account`, of `enforced.example`, once it is enrolled, under a policy that has a code handed over: that code.
+    pub async fn reset_with_a_code(&self, account: &str) -> String {
+        let policy = include_str!("../../../../policies/construction-pay.toml").replace(
+            "methods = [\"app\", \"sms\"]\n# Support",
+            "methods = [\"app\", \"sms\"]\nafter_reset = \"binding-code\"\n# Support",
+        );
+        self.mfa.replace_policy(Policy::from_toml(&policy).unwrap()).await.unwrap();
+        self.enrolled(account).await;
+        let actor =
+            about("ada@enforced.example", attributes("ada@enforced.example").with("role", "administrator"));
+        let first = FirstFactor::password(self.clock.reading());
+        let Next::Enroll(menu) = self.mfa.begin(&actor, first).await.unwrap() else { panic!("must enroll") };
+        let pending = self.mfa.enroll_app(&actor, &menu.ticket).await.unwrap();
+        let code = TestAuthenticator::scan(&pending).unwrap().code_at(self.clock.reading());
+        let confirmed = self.mfa.confirm(&actor, &pending.ticket, &code).await.unwrap();
+        let proof = self.mfa.activate(&actor, &confirmed.ticket, Acknowledged).await.unwrap();
+        let subject = about(account, attributes(account));
+        let done = self.mfa.reset(&actor, &proof, &subject, Attested).await.unwrap();
+        done.expose_binding_code().unwrap().to_owned()
     }
 
     pub fn wrong_code(&self, app: &TestAuthenticator) -> String {
