@@ -7,6 +7,7 @@
     reason = "a test that cannot go on must stop"
 )]
 
+mod altered;
 mod company;
 mod entry;
 mod events;
