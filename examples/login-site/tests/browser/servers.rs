@@ -1,6 +1,6 @@
 //! The site and the browser's driver, each on a port of its own choosing, stopped with the test.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(crate) struct Site {
     pub(crate) password: String,
     pub(crate) folder: Arc<Folder>,
     /// Kept open: the site goes on printing its accounts.
-    _output: BufReader<ChildStdout>,
+    output: BufReader<ChildStdout>,
 }
 
 impl Site {
@@ -30,16 +30,29 @@ impl Site {
 
     /// A process of the site that is kept in `folder`: one database and one keyring, an address of its own.
     pub(crate) fn start_in(folder: Arc<Folder>) -> Self {
+        Self::start_with(folder, Stdio::inherit())
+    }
+
+    pub(crate) fn start_with(folder: Arc<Folder>, errors: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_login-site"))
             .args(["--listen", "127.0.0.1:0", "--enforce-from", "2031-03-01T00:00:00Z"])
             .current_dir(folder.path())
             .stdout(Stdio::piped())
+            .stderr(errors)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let url = line_with(&mut lines, "listening on ");
         let password = line_with(&mut lines, "password: ");
-        Self { child, url, password, folder, _output: lines }
+        Self { child, url, password, folder, output: lines }
+    }
+
+    /// Stops the process; answers what it printed after its password.
+    pub(crate) fn stop(mut self) -> String {
+        stop(&mut self.child);
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        rest
     }
 
     /// Deletes every MFA record behind the site's back.

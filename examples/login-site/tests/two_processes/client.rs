@@ -12,6 +12,15 @@ pub(crate) struct Client {
     pub(crate) page: String,
     /// The form fields that were posted last.
     pub(crate) posted: Vec<(String, String)>,
+    /// Every answer.
+    pub(crate) answers: Vec<Answer>,
+}
+
+pub(crate) struct Answer {
+    /// What it answers: method and path.
+    pub(crate) to: String,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Client {
@@ -22,9 +31,21 @@ impl Client {
 
     /// Posts the form of the page on the screen to one process, whichever showed the page.
     pub(crate) fn submit(&mut self, site: &Site, action: &str, typed: &[(&str, &str)]) -> u16 {
-        let start = format!("action=\"{action}\"");
-        assert!(self.page.contains(&start), "no form for {action}: {}", self.page);
-        let form = between(&self.page, &start, "</form>");
+        self.submit_marked(site, action, "", typed)
+    }
+
+    /// Posts the first of the forms for `action` that holds `mark`.
+    pub(crate) fn submit_marked(
+        &mut self,
+        site: &Site,
+        action: &str,
+        mark: &str,
+        typed: &[(&str, &str)],
+    ) -> u16 {
+        let start = format!(" action=\"{action}\"");
+        let forms = self.page.split("<form").skip(1).map(|form| between(form, "", "</form>"));
+        let mut forms = forms.filter(|form| form.contains(&start) && form.contains(mark));
+        let form = forms.next().unwrap_or_else(|| panic!("no form for {action} {mark}: {}", self.page));
         let hidden = form.split("<input type=\"hidden\" name=\"").skip(1).map(|rest| {
             let name = rest.split('"').next().unwrap_or_default();
             (name.to_owned(), between(rest, "value=\"", "\"").to_owned())
@@ -89,6 +110,11 @@ impl Client {
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head[9..12].parse().unwrap();
+        self.answers.push(Answer {
+            to: format!("{method} {path}"),
+            head: head.to_owned(),
+            body: body.to_owned(),
+        });
         let mut location = None;
         for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
             match name.to_ascii_lowercase().as_str() {
