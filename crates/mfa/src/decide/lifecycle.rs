@@ -66,6 +66,8 @@ pub(crate) fn begin_move(
 ) -> Result<Verdict<()>, RandomError> {
     match &record.moving_to {
         Some(begun) if begun != to => return Ok(Verdict::Refuse(Rejection::NotAllowed)),
+        // Erased since it was looked at, by another call of the same move: what is left stays open.
+        None if !is_worth_moving(&record) => return Ok(Verdict::Refuse(Rejection::AlreadyUsed)),
         _ => {}
     }
     record.moving_to = Some(to.clone());

@@ -80,11 +80,15 @@ impl Mfa {
         if there.is_some_and(|there| there.is_enrolled() && !decide::is_moved(&here, &there)) {
             return Err(Rejection::NotAllowed.into());
         }
-        inner
+        let begun = inner
             .transact_on(old, None, Door::OfMoves, inner.moment(old, &decision, now), |record, moment| {
                 Ok(decide::begin_move(record.ok_or(Rejection::Expired)?, new.key(), moment)?)
             })
-            .await?;
+            .await;
+        match begun {
+            Err(Error::Rejected(Rejection::AlreadyUsed)) => return Ok(()),
+            begun => begun?,
+        }
         match inner.move_here(old, new, now).await {
             // Somebody enrolled under the new identifier meanwhile.
             Err(Error::Rejected(Rejection::NotAllowed)) => {

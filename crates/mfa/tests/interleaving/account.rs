@@ -8,9 +8,9 @@ use std::time::Duration;
 use mfa::policy::{Attributes, Policy};
 use mfa::testing::{HandClock, SeededRandom, TestAuthenticator};
 use mfa::{
-    Acknowledged, Asked, Assertion, Context, Error, FirstFactor, Keyring, Mfa, Next, RandomError,
-    RandomSource, Realm, Rejection, Remember, SessionBinding, Subject, SubjectId, Ticket, Transaction,
-    UnixSeconds, Wanted, kind,
+    Acknowledged, Asked, Assertion, Context, DeviceToken, Error, FirstFactor, Keyring, Mfa, Next,
+    RandomError, RandomSource, Realm, Rejection, Remember, SessionBinding, Subject, SubjectId, Ticket,
+    Transaction, UnixSeconds, Wanted, kind,
 };
 use mfa_core::time::{Period, TimeStep};
 use pollster::block_on;
@@ -75,6 +75,8 @@ pub struct Owner {
     /// Of the session that enrolled.
     pub ctx: Context,
     pub assertion: Assertion,
+    /// Where policy remembers devices.
+    pub device: Option<DeviceToken>,
 }
 
 /// The account and everything that has been handed out so far.
@@ -90,6 +92,7 @@ pub struct Account {
     /// The proof of the one transaction, and a set-up that takes the place of the owner's app.
     confirmed: Option<Assertion>,
     change: Option<Tab>,
+    support: Option<(Context, Assertion)>,
     visits: u64,
 }
 
@@ -112,6 +115,7 @@ impl Account {
             recovering: None,
             confirmed: None,
             change: None,
+            support: None,
             visits: 0,
         }
     }
@@ -213,7 +217,10 @@ impl Account {
     }
 
     /// Somebody who may reset the owner, signed in.
-    pub fn support(&self) -> (Context, Assertion) {
+    pub fn support(&mut self) -> (Context, Assertion) {
+        if let Some(support) = &self.support {
+            return support.clone();
+        }
         let subject = Subject::new(
             SubjectId::new("desk").unwrap(),
             "desk@example.com",
@@ -223,11 +230,11 @@ impl Account {
         let ctx = Context::new(Realm::new("main", "Example").unwrap(), subject, binding);
         let ticket = match begin(&self.node.mfa, &ctx, self.now()).unwrap() {
             Next::Offer(menu) | Next::Enroll(menu) => menu.ticket,
-            // Another client had this one set up, and both act for the same desk; its next code signs in.
-            other => panic!("one desk is enough: {other:?}"),
+            other => panic!("a new desk: {other:?}"),
         };
         let tab = self.confirm(ctx, &ticket, "the desk's app");
         let assertion = block_on(self.node.mfa.activate(&tab.ctx, &tab.ticket, Acknowledged)).unwrap();
+        self.support = Some((tab.ctx.clone(), assertion.clone()));
         (tab.ctx, assertion)
     }
 
@@ -259,9 +266,10 @@ impl Account {
         let assertion = block_on(self.node.mfa.activate(&tab.ctx, &tab.ticket, Acknowledged)).unwrap();
         let Scanned { app, recovery_code, .. } = tab.scanned;
         let recovery_code = recovery_code.unwrap();
-        self.owner = Some(Owner { app, recovery_code, ctx: tab.ctx, assertion });
+        self.owner = Some(Owner { app, recovery_code, ctx: tab.ctx, assertion, device: None });
         self.stage = Stage::Enrolled;
         self.wait(60);
+        self.have_a_device_remembered();
         for pause in [0, 0, 5, 15] {
             let ctx = self.visit();
             let ticket = self.challenge(&ctx);
@@ -270,6 +278,19 @@ impl Account {
             self.wait(pause);
         }
         self.wait(10); // the beginning of a step, the third after the one that confirmed
+    }
+
+    /// Signs in on a device that is to be remembered, where policy has any; a time step later.
+    fn have_a_device_remembered(&mut self) {
+        let ctx = self.visit();
+        if self.node.mfa.policy().decide(ctx.subject().attributes(), self.now()).remember_device().is_none() {
+            return;
+        }
+        let (ticket, code) = (self.challenge(&ctx), self.owner().app.shows.code_of_step(self.step()));
+        let assertion = block_on(self.node.mfa.verify(&ctx, &ticket, &code, Remember::Yes)).unwrap();
+        let owner = self.owner.as_mut().unwrap();
+        owner.device = Some(assertion.device_token().unwrap().clone());
+        self.wait(30);
     }
 
     fn wait(&self, seconds: u64) {
@@ -284,9 +305,14 @@ pub fn transaction() -> Transaction {
 
 /// The subject's sign-in of this number: a session binding of its own.
 pub fn visit(number: u64) -> Context {
+    visit_as(SUBJECT, number)
+}
+
+/// The same as that of another subject.
+pub fn visit_as(subject: &str, number: u64) -> Context {
     let mut binding = [0; 16];
     binding[..8].copy_from_slice(&number.to_le_bytes());
-    let subject = Subject::new(SubjectId::new("ada").unwrap(), "ada@example.com", Attributes::new());
+    let subject = Subject::new(SubjectId::new(subject).unwrap(), "ada@example.com", Attributes::new());
     Context::new(Realm::new("main", "Example").unwrap(), subject, SessionBinding::from_bytes(binding))
 }
 
@@ -339,6 +365,10 @@ pub fn wrong_code(account: &Account) -> String {
 pub fn wrong_recovery_code() -> String {
     mfa_core::recovery::RecoveryCode::from_bytes([7; 16]).to_text().to_string()
 }
+
+/// Who the account belongs to, and who it belongs to after a move.
+pub const SUBJECT: &str = "ada";
+pub const MOVED: &str = "ada-lovelace";
 
 /// 2027-01-15T08:00:00Z, the beginning of a time step.
 pub const START: u64 = 1_800_000_000;

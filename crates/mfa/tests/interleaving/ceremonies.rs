@@ -4,10 +4,12 @@ use std::rc::Rc;
 
 use mfa::policy::Purpose;
 use mfa::testing::TestAuthenticator;
-use mfa::{Acknowledged, Attested, Context, Error, FirstFactor, Next, Remember, Ticket, Wanted, kind};
+use mfa::{
+    Acknowledged, Attested, Context, Error, FirstFactor, Next, Remember, Ticket, UnixSeconds, Wanted, kind,
+};
 use mfa_core::time::TimeStep;
 
-use crate::account::{Account, Stage, Tab, transaction, wrong_code, wrong_recovery_code};
+use crate::account::{Account, MOVED, Stage, Tab, transaction, visit_as, wrong_code, wrong_recovery_code};
 use crate::client::{Act, App, Asked, By, Client, Gain, Scanned, act};
 
 /// One thing that a client may be at.
@@ -44,8 +46,8 @@ pub const CEREMONIES: &[Ceremony] = &[
     ceremony("replace from another sign-in", Stage::Recovering, replace_elsewhere),
 ];
 
-/// What somebody who is signed in, an operator or the host may be at besides; paired with all of the above that begin at
-/// an enrolled subject, and among themselves.
+/// What somebody who is signed in, an operator or the host may be at besides; paired with all of the above, and among
+/// themselves.
 pub const CHANGES: &[Ceremony] = &[
     ceremony("step up", Stage::Enrolled, |account| step_up(account, true)),
     ceremony("guess at a step-up", Stage::Enrolled, |account| step_up(account, false)),
@@ -56,12 +58,14 @@ pub const CHANGES: &[Ceremony] = &[
     ceremony("forget devices", Stage::Enrolled, forget_devices),
     ceremony("resynchronise", Stage::Enrolled, |account| resynchronise(account, true)),
     ceremony("guess at resynchronising", Stage::Enrolled, |account| resynchronise(account, false)),
+    ceremony("begin with a remembered device", Stage::Enrolled, begin_with_device),
+    ceremony("reset", Stage::Enrolled, reset),
     ceremony("erase", Stage::Enrolled, erase),
     ceremony("unlock", Stage::Enrolled, unlock),
 ];
 
-/// A reset, by a desk of its own.
-pub const RESET: Ceremony = ceremony("reset", Stage::Enrolled, reset);
+/// A move to another name, which takes three commits and is finished by calling it again.
+pub const MOVE: Ceremony = ceremony("move", Stage::Enrolled, move_subject);
 
 /// The ceremonies that three clients are at together.
 pub const AT_THE_CHALLENGE: &[&str] = &["verify", "verify the code before", "guess"];
@@ -69,6 +73,9 @@ pub const AT_THE_CHALLENGE: &[&str] = &["verify", "verify the code before", "gue
 /// What those who meet at the last guess before the cap are at.
 pub const AT_THE_CAP: &[&str] =
     &["begin", "first factor changed", "verify", "guess", "recover", "guess the recovery code", "check"];
+
+/// What guesses elsewhere, or an operator, may do to the cap.
+pub const CHANGES_AT_THE_CAP: &[&str] = &["guess at a step-up", "guess at resynchronising", "unlock"];
 
 /// More commits than a record remembers calls.
 pub const MANY_CHANGES: Ceremony =
@@ -82,14 +89,28 @@ pub const MANY_CHANGES: Ceremony =
     });
 
 pub fn find(name: &str) -> &'static Ceremony {
-    CEREMONIES.iter().chain(CHANGES).find(|ceremony| ceremony.name == name).expect("a ceremony of the table")
+    CEREMONIES
+        .iter()
+        .chain(CHANGES)
+        .chain([&MOVE])
+        .find(|ceremony| ceremony.name == name)
+        .expect("a ceremony of the table")
 }
 
 fn begin(account: &mut Account) -> Act {
-    act((account.visit(), account.now()), async |client: Client, held| {
-        let (ctx, now) = &*held;
+    begin_as(account.visit(), account.now(), By::FirstFactorAlone)
+}
+
+fn begin_with_device(account: &mut Account) -> Act {
+    let device = account.owner().device.clone().expect("a policy that remembers devices");
+    begin_as(account.visit().device(device), account.now(), By::Device)
+}
+
+fn begin_as(ctx: Context, now: UnixSeconds, by: By) -> Act {
+    act((ctx, now, by), async |client: Client, held| {
+        let (ctx, now, by) = &*held;
         Ok(match client.mfa.begin(ctx, FirstFactor::password(*now)).await? {
-            Next::Proved(assertion) => Gain::SignedIn(By::FirstFactorAlone, assertion),
+            Next::Proved(assertion) => Gain::SignedIn(*by, assertion),
             Next::Offer(_) => Gain::Asked(Asked::Offer),
             Next::Enroll(_) => Gain::Asked(Asked::Enroll),
             Next::Challenge(_) => Gain::Asked(Asked::Challenge),
@@ -239,7 +260,7 @@ fn step_up(account: &mut Account, is_right: bool) -> Act {
         if let Some(step) = typed {
             client.types(app, *step);
         }
-        Ok(Gain::SignedIn(By::Code, client.mfa.verify(ctx, ticket, &code, Remember::No).await?))
+        Ok(Gain::SignedIn(By::Confirmation, client.mfa.verify(ctx, ticket, &code, Remember::No).await?))
     })
 }
 
@@ -276,19 +297,29 @@ fn forget_devices(account: &mut Account) -> Act {
     act((owner.ctx.clone(), owner.assertion.clone()), async |client: Client, held| {
         let (ctx, assertion) = &*held;
         client.mfa.forget_devices(ctx, assertion).await?;
-        Ok(Gain::Done)
+        Ok(Gain::Changed)
     })
 }
 
 fn resynchronise(account: &mut Account, is_right: bool) -> Act {
     let ctx = account.visit();
     let ticket = account.challenge(&ctx);
-    let offset: i64 = if is_right { 0 } else { 100 };
-    let shown = |back: i64| account.owner().app.shows.code_of_step(account.step().offset(offset - back));
-    let codes = [shown(1), shown(0)];
-    act((ctx, ticket, codes), async |client: Client, held| {
-        let (ctx, ticket, [first, second]) = &*held;
-        client.mfa.resynchronise(ctx, ticket, first, second).await?;
+    let (app, now) = (Rc::clone(&account.owner().app), account.step());
+    act((ctx, ticket, app, now, is_right), async |client: Client, held| {
+        let (ctx, ticket, app, now, is_right) = &*held;
+        let steps = [-1, 0].map(|offset| now.offset(if *is_right { offset } else { offset + 100 }));
+        if *is_right {
+            steps.iter().for_each(|step| client.types(app, *step));
+        }
+        let [first, second] = steps.map(|step| app.shows.code_of_step(step));
+        client.mfa.resynchronise(ctx, ticket, &first, &second).await?;
+        Ok(Gain::Changed)
+    })
+}
+
+fn move_subject(account: &mut Account) -> Act {
+    act(account.visit(), async |client: Client, ctx| {
+        client.mfa.move_subject(&ctx, &visit_as(MOVED, 0)).await?;
         Ok(Gain::Done)
     })
 }

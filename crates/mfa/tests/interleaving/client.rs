@@ -29,6 +29,9 @@ pub enum Gain {
     Recovering(Context, Ticket<kind::Enroll>),
     Stands(Standing),
     Redeemed,
+    /// Something of the account was changed by means of what the client held.
+    Changed,
+    /// Something that takes neither ticket nor proof of the subject's.
     Done,
 }
 
@@ -37,8 +40,12 @@ pub enum Gain {
 pub enum By {
     Code,
     Activation,
+    /// For one transaction, by a code.
+    Confirmation,
     /// The session's own, carried over a change.
     Change,
+    /// A remembered device stands in for the second factor.
+    Device,
     Skipping,
     FirstFactorAlone,
 }
@@ -86,7 +93,9 @@ impl Outcome {
     pub fn took_what_was_held(&self) -> bool {
         match self {
             Self::Success(Gain::SignedIn(by, _)) => *by != By::FirstFactorAlone,
-            Self::Success(Gain::Recovering(..) | Gain::Stands(Standing::Good)) => true,
+            Self::Success(
+                Gain::Recovering(..) | Gain::Stands(Standing::Good) | Gain::Redeemed | Gain::Changed,
+            ) => true,
             Self::Rejected(rejection) => matches!(rejection, Rejection::WrongCode | Rejection::AlreadyUsed),
             _ => false,
         }
@@ -102,6 +111,7 @@ impl fmt::Display for Outcome {
             Self::Success(Gain::Recovering(..)) => f.write_str("recovering"),
             Self::Success(Gain::Stands(standing)) => write!(f, "the assertion is {standing:?}"),
             Self::Success(Gain::Redeemed) => f.write_str("redeemed"),
+            Self::Success(Gain::Changed) => f.write_str("changed"),
             Self::Success(Gain::Done) => f.write_str("done"),
             Self::Rejected(rejection) => write!(f, "{rejection:?}"),
             Self::Unavailable(why) => write!(f, "unavailable: {why}"),

@@ -10,19 +10,26 @@ use crate::schedule::Row;
 impl Case<'_> {
     /// No assertion without a committed success, or a subject of whom nothing is asked.
     pub(super) fn inv_4_every_assertion_has_its_success(&self) -> Verdict {
-        for (by, successes) in [(By::Code, self.count(E::Verified)), (By::Activation, self.activated())] {
-            let signed_in = self.signed_in_by(by);
+        let kept = self.count(E::AuthenticatorRemoved) + self.count(E::RecoveryCodeIssued);
+        for (ways, successes) in [
+            (&[By::Code, By::Confirmation][..], self.count(E::Verified)),
+            (&[By::Activation], self.activated()),
+            (&[By::Change], kept),
+        ] {
+            let signed_in: usize = ways.iter().map(|by| self.signed_in_by(*by)).sum();
             require(signed_in <= successes, || {
-                format!("{signed_in} signed in by {by:?}, {successes} successes")
+                format!("{signed_in} signed in by {ways:?}, {successes} successes")
             })?;
         }
         for told in self.clients() {
             let Some((by, assertion)) = told.outcome.assertion() else { continue };
-            let by_factor = matches!(by, By::Code | By::Activation);
+            let by_factor = !matches!(by, By::Skipping | By::FirstFactorAlone | By::Device);
             require(assertion.second_factor().is_some() == by_factor, || {
                 format!("{by:?} made {assertion:?}")
             })?;
-            require(by_factor || self.scene.stage == Stage::Unenrolled, || format!("{by:?} signed in"))?;
+            let may_be =
+                by_factor || by == By::Device || self.scene.stage == Stage::Unenrolled || self.is_gone();
+            require(may_be, || format!("{by:?} signed in"))?;
         }
         Ok(())
     }
@@ -90,11 +97,28 @@ impl Case<'_> {
         })
     }
 
+    /// An hour later, when every wait is over, what the account page shows as active works, and nothing else.
+    pub(super) fn inv_6_what_is_shown_as_active_works(&self) -> Verdict {
+        let Some(shown) = self.after.shown_active else { return Ok(()) };
+        let works = self.after.works.iter().filter(|(_, works)| *works).count();
+        require(shown == works, || format!("{shown} apps are shown as active, {works} work"))
+    }
+
+    /// Whether nothing need be on record any more.
+    pub(super) fn is_gone(&self) -> bool {
+        [E::AuthenticatorRemoved, E::Reset, E::Erased].iter().any(|kind| self.count(*kind) > 0)
+    }
+
     /// As long as an authenticator is on record, a sign-in neither lets in nor offers to enroll.
     pub(super) fn inv_13_nobody_is_let_in_or_offered_anything(&self) -> Verdict {
-        let is_gone = [E::AuthenticatorRemoved, E::Reset, E::Erased].iter().any(|kind| self.count(*kind) > 0);
+        let is_gone = self.is_gone();
         let asks = [self.after.asks, self.after.asks_later];
-        let is_closed = |asks: &Asks| matches!(asks, Asks::For(asked) if !is_open(*asked));
+        let is_moving = self.count(E::MoveBegun) > 0;
+        let is_closed = |asks: &Asks| match asks {
+            Asks::For(asked) => !is_open(*asked),
+            Asks::Unavailable => is_moving,
+            Asks::Proved => false,
+        };
         require(is_gone || asks.iter().all(is_closed), || {
             format!("enrolled, and a sign-in is answered {asks:?}")
         })?;
@@ -135,6 +159,6 @@ impl Case<'_> {
     }
 }
 
-fn is_open(asked: Asked) -> bool {
+pub(super) fn is_open(asked: Asked) -> bool {
     matches!(asked, Asked::Offer | Asked::Enroll)
 }

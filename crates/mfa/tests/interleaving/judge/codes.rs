@@ -18,7 +18,8 @@ impl Case<'_> {
         }
         let is_typed = |app: &String, step| typed.contains(&(app.clone(), step));
         let again = self.after.again.iter().filter(|(app, step, yes)| *yes && is_typed(app, *step)).count();
-        let accepted = self.count(EventKind::Verified);
+        // Resynchronising burns both of its codes.
+        let accepted = self.count(EventKind::Verified) + 2 * self.count(EventKind::Resynchronised);
         require(accepted + again <= typed.len(), || {
             format!("{accepted} steps were accepted and {again} can be again, of {}", typed.len())
         })?;
@@ -40,7 +41,7 @@ impl Case<'_> {
 
     fn steps_only_go_forward(&self) -> Verdict {
         for told in self.clients() {
-            let Some((By::Code, _)) = told.outcome.assertion() else { continue };
+            let Some((By::Code | By::Confirmation, _)) = told.outcome.assertion() else { continue };
             let notes = told.notes.borrow();
             let (app, step) = notes.typed.first().ok_or("a wrong code signed in")?;
             for (name, other, yes) in &self.after.again {
@@ -94,12 +95,8 @@ impl Case<'_> {
         // Whoever confirms has been shown the key: there is nothing to guess.
         let confirming = self.clients().filter(|told| !told.notes.borrow().scanned.is_empty()).count();
         require(wrong <= counted + confirming, || format!("{wrong} guesses were told, {counted} counted"))?;
-        let app = self.failures_in_a_row(E::VerificationFailed, |kind| {
-            // An operator's word ends a window as a success does, and a reset leaves nothing to guess at.
-            let is_over = matches!(kind, E::Unlocked | E::Reset | E::Erased | E::AuthenticatorRemoved);
-            is_over || matches!(kind, E::Verified | E::AuthenticatorActivated | E::AuthenticatorReplaced)
-        });
-        let recovery = self.failures_in_a_row(E::RecoveryFailed, |kind| {
+        let app = self.failures_at_the_app();
+        let recovery = self.failures_in_a_row(&[E::RecoveryFailed], |kind| {
             let is_over = matches!(kind, E::Unlocked | E::Reset | E::Erased);
             is_over || matches!(kind, E::RecoveryOpened | E::RecoveryResumed | E::RecoveryCodeIssued)
         });
@@ -117,11 +114,25 @@ impl Case<'_> {
         })
     }
 
+    /// Guesses at the app since the last success.
+    pub(super) fn app_failures(&self) -> usize {
+        self.failures_at_the_app().last
+    }
+
+    fn failures_at_the_app(&self) -> Failures {
+        use EventKind as E;
+        self.failures_in_a_row(&[E::VerificationFailed, E::ResynchronisationFailed], |kind| {
+            // An operator's word ends a window as a success does, and a reset leaves nothing to guess at.
+            let is_over = matches!(kind, E::Unlocked | E::Reset | E::Erased | E::AuthenticatorRemoved);
+            is_over || matches!(kind, E::Verified | E::AuthenticatorActivated | E::AuthenticatorReplaced)
+        })
+    }
+
     /// Failures between two successes. Everything here happens within 15 minutes.
-    fn failures_in_a_row(&self, failure: EventKind, is_success: impl Fn(EventKind) -> bool) -> Failures {
+    fn failures_in_a_row(&self, failing: &[EventKind], is_success: impl Fn(EventKind) -> bool) -> Failures {
         let mut failures = Failures { most: 0, last: 0 };
         for event in self.events() {
-            if event.kind == failure {
+            if failing.contains(&event.kind) {
                 failures.last += 1;
                 failures.most = failures.most.max(failures.last);
             } else if is_success(event.kind) {

@@ -3,6 +3,7 @@
 
 mod authenticators;
 mod codes;
+mod moves;
 mod probe;
 mod records;
 mod serial;
@@ -48,6 +49,7 @@ impl Case<'_> {
         inv_4_every_assertion_has_its_success,
         inv_5_active_means_confirmed_and_saved,
         inv_6_one_app_at_a_time,
+        inv_6_what_is_shown_as_active_works,
         inv_8_every_change_has_its_event,
         inv_12_what_is_over_opens_nothing,
         inv_13_the_first_factor_binds_nothing,
@@ -61,11 +63,29 @@ impl Case<'_> {
         inv_1_a_step_is_accepted_once,
         inv_2_a_transaction_is_redeemed_once,
         inv_3_guesses_are_counted_and_few,
+        inv_4_every_assertion_has_its_success,
+        inv_5_active_means_confirmed_and_saved,
+        inv_6_a_dead_app_stays_dead,
+        inv_6_what_is_shown_as_active_works,
+        inv_8_no_version_and_no_event_is_left_out,
+        inv_12_what_is_over_opens_nothing,
+        inv_12_a_forgotten_device_stands_in_for_nothing,
+        inv_13_nobody_is_let_in_or_offered_anything,
+        inv_11_every_call_is_done_or_not_at_all,
+    }
+
+    judges! {
+        /// The same for a move, which is several commits: it may be cut short, and is finished by calling it again.
+        judge_move:
+        inv_1_a_step_is_accepted_once,
+        inv_3_guesses_are_counted_and_few,
+        inv_4_every_assertion_has_its_success,
         inv_5_active_means_confirmed_and_saved,
         inv_6_a_dead_app_stays_dead,
         inv_8_no_version_and_no_event_is_left_out,
+        inv_12_what_is_over_opens_nothing,
         inv_13_nobody_is_let_in_or_offered_anything,
-        inv_11_every_call_is_done_or_not_at_all,
+        inv_11_a_move_is_finished_by_calling_it_again,
     }
 
     fn events(&self) -> impl Iterator<Item = &Event> {
@@ -138,6 +158,11 @@ fn is_ending(kind: EventKind) -> bool {
             | EventKind::AuthenticatorDisabled
             | EventKind::RecoveryOpened
             | EventKind::FirstFactorChanged
+            | EventKind::AuthenticatorRemoved
+            | EventKind::RecoveryCodeIssued
+            | EventKind::Reset
+            | EventKind::Erased
+            | EventKind::MoveBegun
     )
 }
 

@@ -6,11 +6,11 @@ use std::rc::Rc;
 
 use mfa::policy::Purpose;
 use mfa::storage::Cursor;
-use mfa::{Error, Next, RecordedEvent, Rejection, Remember, Standing};
+use mfa::{AuthenticatorStatus, Error, Next, RecordedEvent, Rejection, Remember, Standing};
 use mfa_core::time::{Period, TimeStep};
 use pollster::block_on;
 
-use crate::account::{Node, begin, challenge, guess, guess_recovery, visit};
+use crate::account::{Node, SUBJECT, begin, challenge, guess, guess_recovery, visit, visit_as};
 use crate::client::{App, Asked, Gain, Outcome};
 use crate::schedule::{History, Scene};
 
@@ -32,6 +32,8 @@ pub struct Behaviour {
     pub recovery_guesses: usize,
     /// Of each client: what it was given is worth now.
     pub worth: Vec<Worth>,
+    /// How many authenticators the account page shows as active; none is told of a row that is damaged.
+    pub shown_active: Option<usize>,
     /// Every event since the account was new.
     pub events: Vec<RecordedEvent>,
 }
@@ -83,7 +85,7 @@ impl Prober {
         let trial = |later: u64| {
             self.node.store.put(history.tables.clone());
             self.node.clock.set(scene.now + later);
-            Trial { node: &self.node }
+            Trial { node: &self.node, subject: SUBJECT }
         };
         let hour = 3_600;
         Behaviour {
@@ -96,10 +98,11 @@ impl Prober {
                 .iter()
                 .map(|(app, step)| (app.name.clone(), *step, trial(0).signs_in(app, *step)))
                 .collect(),
-            guesses: trial(0).guesses(known),
-            guesses_later: trial(hour).guesses(known),
+            guesses: trial(0).guesses(&known.apps),
+            guesses_later: trial(hour).guesses(&known.apps),
             recovery_guesses: trial(0).recovery_guesses(),
             worth: history.told.iter().map(|told| trial(0).worth(scene, &told.outcome)).collect(),
+            shown_active: trial(0).shown_active(),
             events: trial(0).events(),
         }
     }
@@ -158,18 +161,19 @@ impl Known {
 }
 
 /// One trial, on a copy of what the run left behind.
-struct Trial<'a> {
-    node: &'a Node,
+pub(super) struct Trial<'a> {
+    pub(super) node: &'a Node,
+    pub(super) subject: &'static str,
 }
 
 impl Trial<'_> {
     fn begin(&self) -> (mfa::Context, Result<Next, Error>) {
-        let ctx = visit(FIRST_VISIT);
+        let ctx = visit_as(self.subject, FIRST_VISIT);
         let next = begin(&self.node.mfa, &ctx, self.node.clock.reading());
         (ctx, next)
     }
 
-    fn asks(&self) -> Asks {
+    pub(super) fn asks(&self) -> Asks {
         match self.begin().1 {
             Ok(Next::Proved(_)) => Asks::Proved,
             Ok(Next::Offer(_)) => Asks::For(Asked::Offer),
@@ -182,11 +186,11 @@ impl Trial<'_> {
         }
     }
 
-    fn signs_in_now(&self, app: &App) -> bool {
+    pub(super) fn signs_in_now(&self, app: &App) -> bool {
         self.signs_in(app, TimeStep::containing(self.node.clock.reading(), Period::THIRTY_SECONDS))
     }
 
-    fn signs_in(&self, app: &App, step: TimeStep) -> bool {
+    pub(super) fn signs_in(&self, app: &App, step: TimeStep) -> bool {
         let (ctx, next) = self.begin();
         let Some(ticket) = next.ok().as_ref().and_then(challenge) else { return false };
         let code = app.shows.code_of_step(step);
@@ -199,11 +203,11 @@ impl Trial<'_> {
         block_on(self.node.mfa.recover(&ctx, &ticket, code)).is_ok()
     }
 
-    fn guesses(&self, known: &Known) -> usize {
+    pub(super) fn guesses(&self, apps: &[Rc<App>]) -> usize {
         let step = TimeStep::containing(self.node.clock.reading(), Period::THIRTY_SECONDS);
         let live = |code: &String| {
             let shown = |app: &Rc<App>| (-2..=2).any(|n| app.shows.code_of_step(step.offset(n)) == *code);
-            known.apps.iter().any(shown)
+            apps.iter().any(shown)
         };
         let code = (0..).map(|n| format!("{n:06}")).find(|code| !live(code)).unwrap();
         let (ctx, next) = self.begin();
@@ -233,6 +237,12 @@ impl Trial<'_> {
             }
             _ => Worth::NotGiven,
         }
+    }
+
+    fn shown_active(&self) -> Option<usize> {
+        let overview = block_on(self.node.mfa.overview(&visit_as(self.subject, FIRST_VISIT))).ok()?;
+        let is_active = |one: &&mfa::AuthenticatorView| one.status == AuthenticatorStatus::Active;
+        Some(overview.authenticators.iter().filter(is_active).count())
     }
 
     fn events(&self) -> Vec<RecordedEvent> {

@@ -108,11 +108,17 @@ impl Case<'_> {
             last.map(|events| events.iter().any(|recorded| kinds.contains(&recorded.event.kind)))
         };
         for (told, worth) in self.clients().zip(&self.after.worth) {
+            let stands = Worth::Stands(Standing::Good);
             let (own, good): (&[E], _) = match &told.outcome {
+                // For its transaction and nothing else, and in place of a second factor: not proofs of a session.
+                Outcome::Success(Gain::SignedIn(By::Confirmation | By::Device, _)) => continue,
                 Outcome::Success(Gain::SignedIn(By::Activation, _)) => {
-                    (&[E::AuthenticatorActivated, E::AuthenticatorReplaced], Worth::Stands(Standing::Good))
+                    (&[E::AuthenticatorActivated, E::AuthenticatorReplaced], stands)
                 }
-                Outcome::Success(Gain::SignedIn(..)) => (&[], Worth::Stands(Standing::Good)),
+                Outcome::Success(Gain::SignedIn(By::Change, _)) => {
+                    (&[E::AuthenticatorRemoved, E::RecoveryCodeIssued], stands)
+                }
+                Outcome::Success(Gain::SignedIn(..)) => (&[], stands),
                 Outcome::Success(Gain::Recovering(..)) => (&[E::RecoveryOpened], Worth::LeadsOn(true)),
                 _ => continue,
             };
@@ -120,6 +126,20 @@ impl Case<'_> {
             require((*worth == good) == wanted, || {
                 format!("what was given, {}, is {worth:?}", told.outcome)
             })?;
+        }
+        Ok(())
+    }
+
+    /// Whoever comes with a remembered device after all were forgotten is asked like anybody.
+    pub(super) fn inv_12_a_forgotten_device_stands_in_for_nothing(&self) -> Verdict {
+        let is_forgetting = |events: &[mfa::RecordedEvent]| {
+            events.iter().any(|recorded| recorded.event.kind == E::DevicesForgotten)
+        };
+        let forgotten = self.changes().find(|(_, events)| is_forgetting(events)).map(|(step, _)| step);
+        for told in self.clients().filter(|told| told.began != usize::MAX) {
+            let by_device = matches!(told.outcome.assertion(), Some((By::Device, _)));
+            let is_later = forgotten.is_some_and(|forgotten| told.began > forgotten);
+            require(!(by_device && is_later), || "a forgotten device signed in".to_owned())?;
         }
         Ok(())
     }
@@ -142,5 +162,11 @@ fn needs_a_ticket(kind: E) -> bool {
             | E::RecoveryFailed
             | E::AuthenticatorActivated
             | E::AuthenticatorReplaced
+            | E::AuthenticatorRemoved
+            | E::RecoveryCodeIssued
+            | E::DevicesForgotten
+            | E::Resynchronised
+            | E::ResynchronisationFailed
+            | E::TransactionRedeemed
     )
 }
