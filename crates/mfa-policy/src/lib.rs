@@ -75,6 +75,8 @@ mod floor;
 mod hash;
 mod method;
 mod number_type;
+#[cfg(feature = "numbers")]
+pub mod numbers;
 mod obligation;
 mod organization;
 mod policy;
