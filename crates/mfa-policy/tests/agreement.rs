@@ -4,7 +4,12 @@
 //! random digits, the other examples of each region and type with digits changed, dropped or added. Ours has to say
 //! the same region and kind of each, unless the difference is one of [`DIFFERENCES`], which the age of the metadata
 //! explains; of another calling code, that it is elsewhere. None is allowed by ours and not by the other.
-#![expect(clippy::expect_used, reason = "a panic is how a test fails")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a panic is how a test fails"
+)]
 
 use std::collections::BTreeMap;
 

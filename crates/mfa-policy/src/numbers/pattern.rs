@@ -14,8 +14,8 @@ use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
 /// The most digits that come after a calling code.
 pub(super) const MAX_NATIONAL: u32 = 14;
 
-/// What one calling code's table may cost in positions and sets of them. +1, by far the largest, takes a thirtieth.
-const BUDGET: usize = 8_000_000;
+/// What one calling code's table may cost in positions and sets of them. +1, by far the largest, takes 185 000.
+const BUDGET: usize = 1_000_000;
 
 /// How deep a pattern may nest. Theirs nest nine deep.
 const MAX_NESTING: u32 = 64;
@@ -130,6 +130,7 @@ impl Positions {
     }
 
     fn position(&mut self, position: Position) -> Result<Set, Unusable> {
+        self.spend(1)?;
         let number = match self.numbers.entry(position) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(place) => {

@@ -17,7 +17,7 @@ use crate::region::{Region, Regions};
 
 /// The number plans of some regions, and of every region that shares a calling code with one of them.
 ///
-/// Immutable, without locks, and small: the thirteen regions of `policies/construction-pay.toml` take about NNN KiB.
+/// Immutable, without locks, and small: the thirteen regions of `policies/construction-pay.toml` take about 60 KiB.
 /// Make it once and share it. Numbers of other calling codes are not looked into: they are [`Classified::Elsewhere`].
 ///
 /// # Source
@@ -105,7 +105,7 @@ pub enum PlanError {
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
-    /// The patterns of a calling code need more room than any real one's.
+    /// The patterns of a calling code need far more room than any real one's.
     #[error("the number patterns of calling code {calling_code} are too large")]
     #[non_exhaustive]
     TooLarge {

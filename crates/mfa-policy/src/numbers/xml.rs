@@ -1,7 +1,7 @@
 //! libphonenumber's metadata file, `PhoneNumberMetadata.xml`.
 //!
-//! Read here and not by the `phonenumber` crate's own loader, which panics on an empty list of lengths, calls itself
-//! for each nested element, and compiles thousands of patterns for formatting that decide nothing.
+//! Read here and not by the `phonenumber` crate's own loader, which panics on an empty list of lengths, recurses into
+//! nested elements without bound, and keeps thousands of patterns for formatting that decide nothing.
 
 use std::borrow::Cow;
 
