@@ -41,6 +41,12 @@ impl Automaton {
         Ok(Self { states: states.into(), answers: answers.all.into(), start })
     }
 
+    /// How many states the table has.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        self.states.len()
+    }
+
     /// What the number with these digits after the calling code is; `None` if it is none.
     pub(super) fn read(&self, national: &[u8]) -> Option<Answer> {
         let mut state = self.states.get(usize::from(self.start))?;

@@ -15,7 +15,7 @@ pub struct Country {
     /// Its English name.
     ///
     /// # Source
-    /// Unicode CLDR, short forms; `HK`, `MO`, `PS`, `MM`, `CG` and `CD` shorter still.
+    /// Unicode CLDR, English; `HK`, `MO`, `PS`, `MM`, `CG` and `CD` by the names that most people know.
     pub name: &'static str,
 }
 

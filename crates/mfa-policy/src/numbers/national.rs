@@ -68,7 +68,7 @@ impl NumberPlan {
 
     fn international(&self, region: Region, number: PhoneNumber) -> Result<PhoneNumber, InvalidNational> {
         match self.classify(&number) {
-            Classified::Valid { region: Some(its), .. } if its == region => Ok(number),
+            _ if self.is_of(&number, region) => Ok(number),
             Classified::Invalid if self.has_calling_code(&number, region) => {
                 Err(InvalidNational::Refused(self.hint(&number)))
             }
@@ -84,15 +84,18 @@ impl NumberPlan {
         typed: &str,
     ) -> Result<PhoneNumber, InvalidNational> {
         let as_typed = PhoneNumber::join(calling_code, typed);
-        let is_whole = |number| self.international(region, number).is_ok();
         match as_typed {
             Err(InvalidPhoneNumber::Character) => Err(InvalidPhoneNumber::Character.into()),
-            Ok(number) if is_whole(number.clone()) => Ok(number),
+            Ok(number) if self.is_of(&number, region) => Ok(number),
             _ => match without(prefix, typed) {
                 Some(rest) => Ok(PhoneNumber::join(calling_code, rest)?),
                 None => Ok(as_typed?),
             },
         }
+    }
+
+    fn is_of(&self, number: &PhoneNumber, region: Region) -> bool {
+        matches!(self.classify(number), Classified::Valid { region: Some(its), .. } if its == region)
     }
 
     fn has_calling_code(&self, number: &PhoneNumber, region: Region) -> bool {

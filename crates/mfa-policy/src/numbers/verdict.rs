@@ -59,15 +59,15 @@ pub enum NumberRefused {
         kind: NumberKind,
     },
     /// No number of any region with its calling code.
-    #[error("nobody has this number")]
+    #[error("the number plan has no such phone number")]
     Invalid,
     /// No number, but one without the 0 after the calling code, which is dialled only within the country. Nothing was
     /// changed: ask whether that one is meant.
-    #[error("the number is not one with the 0 after the calling code; from abroad it is dialled without")]
+    #[error("the phone number has a 0 after the calling code, which is dialled only within its country")]
     TrunkZero,
     /// A Mexican mobile number as it was dialled until August 2019, with a 1 after the calling code. Nothing was
     /// changed: ask whether the number without the 1 is meant.
-    #[error("mexican numbers no longer have a 1 after the calling code")]
+    #[error("phone numbers of Mexico no longer have a 1 after the calling code")]
     OldMexicanMobile,
 }
 
