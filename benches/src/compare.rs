@@ -1,16 +1,18 @@
 //! The comparisons, one a line.
 
 use std::hint::black_box;
+use std::process::Command;
 
 use mfa::SystemRandom;
 use mfa_benches::login::{LOGINS_AT_ONCE, Login};
 use mfa_benches::otp::Otp;
+use mfa_benches::phone::{self, Texted};
 use mfa_benches::policy::Decided;
 use mfa_benches::raw::{Sealed, sha1_compressions};
 use mfa_core::algorithm::Algorithm;
 use mfa_core::time::UnixSeconds;
 
-use crate::timing::{Ratio, nanoseconds_each, ratio, repeated};
+use crate::timing::{Ratio, nanoseconds_each, ratio, ratio_of_few, repeated};
 
 /// Measures everything and prints a line for each as it is known.
 pub(crate) fn run() {
@@ -28,6 +30,8 @@ pub(crate) fn run() {
     show("resync_scan", resync);
     show("cpu_login", login);
     show("policy_decide", decide);
+    show("phone_classify", classify);
+    show("phone_prepare", prepare);
 }
 
 type Comparison = fn() -> Ratio;
@@ -91,6 +95,39 @@ fn decide() -> Ratio {
         repeated(|| _ = black_box(black_box(&decided).decide(black_box(now)))),
         repeated(sha1_compressions::<4>),
     )
+}
+
+/// Whether a text may go to a number, from its text to the verdict, for a number of each of thirteen regions, against the
+/// full check of `rlibphonenumber` (read, valid, region, type), which has compiled its patterns before.
+fn classify() -> Ratio {
+    let texted = Texted::new();
+    let decision = texted.decide();
+    ratio(
+        repeated(|| {
+            for text in phone::NUMBERS {
+                _ = black_box(texted.ours(black_box(&decision), black_box(text)));
+            }
+        }),
+        repeated(|| {
+            for text in phone::NUMBERS {
+                _ = black_box(phone::theirs(black_box(text)));
+            }
+        }),
+    )
+}
+
+/// The plans of thirteen regions, from nothing, against `phonenumber`'s loading of the metadata that they are made of. A
+/// process does either once, so that each is measured in processes of its own.
+fn prepare() -> Ratio {
+    ratio_of_few(|_| once("plan"), |_| once("metadata"))
+}
+
+/// Starts this program for one measurement of its own.
+fn once(what: &str) -> f64 {
+    let program = std::env::current_exe().expect("this program has a file");
+    let output = Command::new(program).args(["once", what]).output().expect("it starts again");
+    let printed = str::from_utf8(&output.stdout).expect("it prints text");
+    printed.trim().parse().expect("it prints nanoseconds")
 }
 
 /// The processor, as the system calls it.

@@ -13,5 +13,6 @@
 
 pub mod login;
 pub mod otp;
+pub mod phone;
 pub mod policy;
 pub mod raw;

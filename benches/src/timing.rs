@@ -8,6 +8,10 @@ const ROUNDS: u32 = 101;
 /// Each measurement is the fastest of so many: what else runs on the machine can only slow one down.
 const TRIES: u32 = 5;
 
+/// The rounds and tries of what takes a process of its own.
+const FEW_ROUNDS: u32 = 15;
+const FEW_TRIES: u32 = 3;
+
 /// How long a try aims to be: long against the clock's own cost, short against the scheduler's slices.
 const TARGET: Duration = Duration::from_micros(100);
 
@@ -19,12 +23,13 @@ pub(crate) struct Ratio {
     /// Nanoseconds of one run, ours and the reference's, medians.
     pub(crate) ours: f64,
     pub(crate) reference: f64,
+    pub(crate) rounds: u32,
 }
 
 impl std::fmt::Display for Ratio {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { least, most, ours, reference, .. } = self;
-        write!(f, "{least:.3} to {most:.3} ({ROUNDS} rounds, {ours:.0} ns over {reference:.0} ns)")
+        let Self { least, most, ours, reference, rounds, .. } = self;
+        write!(f, "{least:.3} to {most:.3} ({rounds} rounds, {ours:.0} ns over {reference:.0} ns)")
     }
 }
 
@@ -34,14 +39,27 @@ impl std::fmt::Display for Ratio {
 /// round, so that a machine that slows down slows both.
 pub(crate) fn ratio(mut ours: impl FnMut(u32) -> f64, mut reference: impl FnMut(u32) -> f64) -> Ratio {
     let (ours_runs, reference_runs) = (enough(&mut ours), enough(&mut reference));
+    in_turns(
+        ROUNDS,
+        || fastest(TRIES, &mut ours, ours_runs),
+        || fastest(TRIES, &mut reference, reference_runs),
+    )
+}
+
+/// Likewise, of what is slow and done once: fewer rounds, one run each.
+pub(crate) fn ratio_of_few(mut ours: impl FnMut(u32) -> f64, mut reference: impl FnMut(u32) -> f64) -> Ratio {
+    in_turns(FEW_ROUNDS, || fastest(FEW_TRIES, &mut ours, 1), || fastest(FEW_TRIES, &mut reference, 1))
+}
+
+fn in_turns(rounds: u32, mut ours: impl FnMut() -> f64, mut reference: impl FnMut() -> f64) -> Ratio {
     let (mut ratios, mut ours_times, mut reference_times) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let (ours, reference) = if round.is_multiple_of(2) {
-            let ours = fastest(&mut ours, ours_runs);
-            (ours, fastest(&mut reference, reference_runs))
+            let ours = ours();
+            (ours, reference())
         } else {
-            let reference = fastest(&mut reference, reference_runs);
-            (fastest(&mut ours, ours_runs), reference)
+            let reference = reference();
+            (ours(), reference)
         };
         ratios.push(ours / reference);
         ours_times.push(ours);
@@ -49,7 +67,7 @@ pub(crate) fn ratio(mut ours: impl FnMut(u32) -> f64, mut reference: impl FnMut(
     }
     let (ours, reference) = (median(&mut ours_times), median(&mut reference_times));
     let median = median(&mut ratios);
-    Ratio { median, least: ratios[0], most: ratios[ratios.len() - 1], ours, reference }
+    Ratio { median, least: ratios[0], most: ratios[ratios.len() - 1], ours, reference, rounds }
 }
 
 /// A candidate that needs nothing between runs.
@@ -76,8 +94,8 @@ fn enough(candidate: &mut impl FnMut(u32) -> f64) -> u32 {
     runs
 }
 
-fn fastest(candidate: &mut impl FnMut(u32) -> f64, runs: u32) -> f64 {
-    (0..TRIES).map(|_| candidate(runs)).fold(f64::INFINITY, f64::min)
+fn fastest(tries: u32, candidate: &mut impl FnMut(u32) -> f64, runs: u32) -> f64 {
+    (0..tries).map(|_| candidate(runs)).fold(f64::INFINITY, f64::min)
 }
 
 /// Sorts the values; the one in the middle.
