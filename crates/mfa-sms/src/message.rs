@@ -152,7 +152,7 @@ impl Receipt {
         checked_id(message_id).map(|message_id| Self { provider, message_id })
     }
 
-    /// Which provider took it: [`Twilio::PROVIDER`](crate::Twilio::PROVIDER) and so on.
+    /// Which provider took it: the `PROVIDER` of the sender.
     pub fn provider(&self) -> &'static str {
         self.provider
     }

@@ -1,5 +1,11 @@
 //! The outbox: every message one line, whoever else writes.
 #![cfg(feature = "outbox")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on must stop"
+)]
 
 use std::collections::HashSet;
 use std::path::PathBuf;

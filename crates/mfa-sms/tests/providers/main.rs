@@ -1,5 +1,12 @@
 //! Each sender against a provider on a local port: what it asks, and what it makes of every answer.
 #![cfg(all(feature = "aws", feature = "twilio", feature = "vonage"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on must stop"
+)]
+#![allow(clippy::arithmetic_side_effects, reason = "an overflow in a test is a failed test")]
 
 mod aws;
 mod server;
