@@ -38,7 +38,7 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// A client that trusts the certificates this host trusts.
+    /// A client that trusts the certificates this host trusts. They are read from files now: make one client, once.
     ///
     /// # Errors
     /// [`ConfigError::Certificates`] when they cannot be read, or there are none.
@@ -296,7 +296,6 @@ impl fmt::Debug for Secret {
 }
 
 /// An identifier of at most `most` characters that can stand in a path, a header and a form as it is.
-#[cfg(any(feature = "aws", feature = "twilio", feature = "vonage"))]
 pub(crate) fn identifier(text: &str, most: usize, others: &str) -> Result<Box<str>, ConfigError> {
     let fits = (1..=most).contains(&text.len());
     if fits && text.chars().all(|letter| letter.is_ascii_alphanumeric() || others.contains(letter)) {
@@ -352,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_visible_ascii_and_never_shown() {
+    fn inv_10_a_secret_is_visible_ascii_and_never_shown() {
         assert_eq!(format!("{:?}", Secret::parse("s3cret").unwrap()), "Secret(..)");
         for text in ["", "a b", "a\n", "é", &"a".repeat(4097)] {
             assert_eq!(Secret::parse(text).unwrap_err(), ConfigError::Secret);

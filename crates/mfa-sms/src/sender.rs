@@ -9,8 +9,8 @@ use crate::{Receipt, SendError, TextMessage};
 /// Something that sends a text. Write the methods as plain `async fn`.
 ///
 /// # Promise
-/// A call makes at most one attempt: whether to try again is for the caller, who holds the budgets. It ends within ten
-/// seconds. Dropping the future may leave the message sent or not.
+/// A call makes at most one attempt with each provider it knows: whether to try again is for the caller, who holds the
+/// budgets. A provider is waited for ten seconds at most. Dropping the future may leave the message sent or not.
 pub trait SmsSender: Send + Sync + 'static {
     /// Hands `text` to the provider.
     ///
@@ -46,21 +46,21 @@ pub enum Conversion {
 }
 
 /// A boxed future of a sender's call.
-type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, SendError>> + Send + 'a>>;
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, SendError>> + Send + 'a>>;
 
 /// [`SmsSender`] for `dyn`: implemented for every sender, written by nobody.
 #[expect(missing_docs, reason = "each method is that of SmsSender with the same name")]
 pub trait DynSmsSender: Send + Sync + 'static {
-    fn send<'a>(&'a self, text: &'a TextMessage) -> Answer<'a, Receipt>;
-    fn feedback<'a>(&'a self, receipt: &'a Receipt, conversion: Conversion) -> Answer<'a, ()>;
+    fn send<'a>(&'a self, text: &'a TextMessage) -> Boxed<'a, Receipt>;
+    fn feedback<'a>(&'a self, receipt: &'a Receipt, conversion: Conversion) -> Boxed<'a, ()>;
 }
 
 impl<S: SmsSender> DynSmsSender for S {
-    fn send<'a>(&'a self, text: &'a TextMessage) -> Answer<'a, Receipt> {
+    fn send<'a>(&'a self, text: &'a TextMessage) -> Boxed<'a, Receipt> {
         Box::pin(SmsSender::send(self, text))
     }
 
-    fn feedback<'a>(&'a self, receipt: &'a Receipt, conversion: Conversion) -> Answer<'a, ()> {
+    fn feedback<'a>(&'a self, receipt: &'a Receipt, conversion: Conversion) -> Boxed<'a, ()> {
         Box::pin(SmsSender::feedback(self, receipt, conversion))
     }
 }

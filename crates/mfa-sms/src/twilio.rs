@@ -36,12 +36,27 @@ pub struct Twilio {
 
 /// What a text comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TwilioOrigin {
+pub struct TwilioOrigin {
+    field: &'static str,
+    name: Box<str>,
+}
+
+impl TwilioOrigin {
     /// A messaging service (`MG…`), which picks the number or sender name that suits the country.
-    MessagingService(Box<str>),
+    ///
+    /// # Errors
+    /// [`ConfigError::Identifier`] unless it is 1 to 64 letters and digits.
+    pub fn messaging_service(sid: &str) -> Result<Self, ConfigError> {
+        Ok(Self { field: "MessagingServiceSid", name: identifier(sid, 64, "")? })
+    }
+
     /// A number of the account, a short code or a sender name.
-    From(Box<str>),
+    ///
+    /// # Errors
+    /// [`ConfigError::Identifier`] unless it is 1 to 64 letters, digits, spaces, `+`, `-` and `_`.
+    pub fn sender(name: &str) -> Result<Self, ConfigError> {
+        Ok(Self { field: "From", name: identifier(name, 64, "+ -_")? })
+    }
 }
 
 impl Twilio {
@@ -52,8 +67,7 @@ impl Twilio {
     /// can be revoked on its own, or the account itself and its auth token.
     ///
     /// # Errors
-    /// [`ConfigError::Identifier`] when one of the names is empty, over 64 characters, or holds something other than
-    /// letters and digits (in `From` also `+`, space, `-`, `_`).
+    /// [`ConfigError::Identifier`] unless `account` and `user` are 1 to 64 letters and digits.
     pub fn new(
         http: HttpClient,
         account: &str,
@@ -61,10 +75,6 @@ impl Twilio {
         secret: &Secret,
         origin: TwilioOrigin,
     ) -> Result<Self, ConfigError> {
-        match &origin {
-            TwilioOrigin::MessagingService(service) => identifier(service, 64, "")?,
-            TwilioOrigin::From(from) => identifier(from, 64, "+ -_")?,
-        };
         Ok(Self {
             http,
             endpoint: Endpoint::parse("https://api.twilio.com")?,
@@ -97,13 +107,9 @@ impl SmsSender for Twilio {
     async fn send(&self, text: &TextMessage) -> Result<Receipt, SendError> {
         let validity = validity(self.http.worth_sending(text)?);
         let to = text.to().expose();
-        let (origin, name) = match &self.origin {
-            TwilioOrigin::MessagingService(service) => ("MessagingServiceSid", service),
-            TwilioOrigin::From(from) => ("From", from),
-        };
         let fields = [
             ("To", to.as_str()),
-            (origin, name),
+            (self.origin.field, &self.origin.name),
             ("Body", text.body().expose()),
             ("ValidityPeriod", &validity),
             ("ProvideFeedback", "true"),

@@ -33,7 +33,7 @@ use crate::MessageBody;
 /// let body = text.compose(&Code::parse("012345", Digits::SIX)?, &Purpose::SignIn, Language::English);
 /// assert_eq!(
 ///     body.expose(),
-///     "Example: 012345 is your sign-in code. Never share it with anyone.\n\n@login.example.com #012345"
+///     "Example: 012345 is your sign-in code. Never share this code.\n\n@login.example.com #012345"
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

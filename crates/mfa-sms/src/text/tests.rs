@@ -154,6 +154,17 @@ fn every_language_says_each_thing_differently() {
 }
 
 #[test]
+fn what_is_filled_in_is_not_filled_in_again() {
+    let [.., payment] = purposes("{code}", "{brand} {x");
+    let body = text("{code}{", "example.com").compose(&code("012345"), &payment, Language::English);
+    assert!(
+        body.expose().starts_with("{code}{: 012345 confirms paying {code} to {brand} {x."),
+        "{}",
+        body.expose()
+    );
+}
+
+#[test]
 fn the_longest_text_never_moves() {
     let host = format!("{}.{}.{}.{}", "a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(61));
     let text = text(&"😀".repeat(Brand::MAX_CHARACTERS), &host);

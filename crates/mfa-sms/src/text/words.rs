@@ -33,7 +33,7 @@ const ENGLISH: Words = Words {
     step_up: "{brand}: {code} is the code to confirm it is you.",
     management: "{brand}: {code} is the code to change your security settings.",
     payment: "{brand}: {code} confirms paying {amount} to {payee}.",
-    warning: " Never share it with anyone.",
+    warning: " Never share this code.",
 };
 
 const SPANISH: Words = Words {
@@ -42,7 +42,7 @@ const SPANISH: Words = Words {
     step_up: "{brand}: {code} es la clave para confirmar su identidad.",
     management: "{brand}: {code} es la clave para cambiar sus ajustes de seguridad.",
     payment: "{brand}: {code} confirma el pago de {amount} a {payee}.",
-    warning: " No la comparta con nadie.",
+    warning: " No comparta esta clave con nadie.",
 };
 
 const FRENCH: Words = Words {
@@ -51,7 +51,7 @@ const FRENCH: Words = Words {
     step_up: "{brand} : {code} est le code pour confirmer votre identité.",
     management: "{brand} : {code} est le code pour modifier vos réglages de sécurité.",
     payment: "{brand} : {code} confirme le paiement de {amount} à {payee}.",
-    warning: " Ne le communiquez à personne.",
+    warning: " Ne communiquez ce code à personne.",
 };
 
 const GERMAN: Words = Words {
@@ -60,7 +60,7 @@ const GERMAN: Words = Words {
     step_up: "{brand}: {code} ist der Code, um Ihre Identität zu bestätigen.",
     management: "{brand}: {code} ist der Code, um Ihre Sicherheitseinstellungen zu ändern.",
     payment: "{brand}: {code} bestätigt die Zahlung von {amount} an {payee}.",
-    warning: " Geben Sie ihn nie weiter.",
+    warning: " Geben Sie diesen Code nie weiter.",
 };
 
 const ITALIAN: Words = Words {
@@ -69,7 +69,7 @@ const ITALIAN: Words = Words {
     step_up: "{brand}: {code} è il codice per confermare la sua identità.",
     management: "{brand}: {code} è il codice per cambiare le impostazioni di sicurezza.",
     payment: "{brand}: {code} conferma il pagamento di {amount} a {payee}.",
-    warning: " Non lo comunichi a nessuno.",
+    warning: " Non comunichi a nessuno questo codice.",
 };
 
 const TRADITIONAL_CHINESE: Words = Words {
@@ -78,5 +78,5 @@ const TRADITIONAL_CHINESE: Words = Words {
     step_up: "{brand}：確認身分的驗證碼 {code}。",
     management: "{brand}：變更安全設定的驗證碼 {code}。",
     payment: "{brand}：驗證碼 {code}，確認付款 {amount} 給 {payee}。",
-    warning: "請勿告訴任何人。",
+    warning: "請勿將驗證碼告訴任何人。",
 };

@@ -65,7 +65,14 @@ async fn whatever_happens_on_the_way_is_told_rightly(make: Make, accepted: &str)
     let whole = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{accepted}", accepted.len());
 
     assert!(send(make, bytes(&whole)).await.is_ok());
-    ambiguous(send(make, Reply::Silence).await, "no answer in time");
+    let held = |text: &str| Reply::Held(text.as_bytes().to_vec());
+    ambiguous(send(make, held("")).await, "no answer in time");
+    ambiguous(send(make, held(&whole[..whole.len() - 1])).await, "no whole answer in time");
+    ambiguous(
+        send(make, held("HTTP/1.1 429 No\r\nContent-Length: 9\r\n\r\n")).await,
+        "no whole refusal in time",
+    );
+    assert!(send(make, held(&whole)).await.is_ok());
     ambiguous(send(make, bytes("")).await, "closed without an answer");
     ambiguous(send(make, bytes("garbage\r\n\r\n")).await, "no HTTP");
     ambiguous(send(make, bytes(&whole[..whole.len() - 1])).await, "half a body");

@@ -10,8 +10,8 @@ use std::thread;
 pub(crate) enum Reply {
     /// These bytes, whatever they are, and the connection is closed.
     Bytes(Vec<u8>),
-    /// Nothing until the other side closes.
-    Silence,
+    /// These bytes, and nothing more until the other side closes.
+    Held(Vec<u8>),
 }
 
 impl Reply {
@@ -68,7 +68,10 @@ impl Server {
                 }
                 match reply {
                     Reply::Bytes(bytes) => drop(stream.write_all(&bytes)),
-                    Reply::Silence => drop(stream.read(&mut [0])),
+                    Reply::Held(bytes) => {
+                        stream.write_all(&bytes).unwrap();
+                        drop(stream.read(&mut [0]));
+                    }
                 }
             }
         });

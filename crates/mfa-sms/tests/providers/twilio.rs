@@ -8,7 +8,7 @@ const ACCEPTED: &str = r#"{"sid":"SM-0001","status":"queued","error_code":null}"
 
 fn twilio(client: HttpClient, endpoint: Endpoint) -> Twilio {
     let secret = Secret::parse(SECRET).unwrap();
-    let origin = TwilioOrigin::MessagingService("MG0123".into());
+    let origin = TwilioOrigin::messaging_service("MG0123").unwrap();
     Twilio::new(client, "AC0123", "SK0123", &secret, origin).unwrap().with_endpoint(endpoint)
 }
 
@@ -49,7 +49,7 @@ async fn it_asks_as_the_messages_api_documents() {
 async fn it_can_send_from_a_number() {
     let server = Server::start([Reply::json(201, ACCEPTED)]);
     let secret = Secret::parse(SECRET).unwrap();
-    let origin = TwilioOrigin::From("+12015550100".into());
+    let origin = TwilioOrigin::sender("+12015550100").unwrap();
     let sender = Twilio::new(client(), "AC0123", "AC0123", &secret, origin).unwrap();
     SmsSender::send(&sender.with_endpoint(server.endpoint()), &text()).await.unwrap();
     let [request] = &server.received()[..] else { panic!() };
@@ -121,14 +121,14 @@ async fn inv_10_nothing_secret_is_shown() {
 #[test]
 fn an_identifier_that_would_change_the_path_is_refused() {
     let secret = Secret::parse(SECRET).unwrap();
-    for (account, user, service) in [
-        ("", "SK1", "MG1"),
-        ("AC1/../x", "SK1", "MG1"),
-        ("AC1", "SK1:x", "MG1"),
-        ("AC1", "SK1", "MG 1"),
-        ("AC1", "SK1", "MG1&To=x"),
-    ] {
-        let origin = TwilioOrigin::MessagingService(service.into());
-        assert!(Twilio::new(client(), account, user, &secret, origin).is_err(), "{account} {user} {service}");
+    let origin = || TwilioOrigin::messaging_service("MG1").unwrap();
+    for (account, user) in [("", "SK1"), ("AC1", ""), ("AC1/../x", "SK1"), ("AC1", "SK1:x")] {
+        assert!(Twilio::new(client(), account, user, &secret, origin()).is_err(), "{account} {user}");
+    }
+    for name in ["", "MG 1&To=x", "é", &"a".repeat(65)] {
+        assert!(
+            TwilioOrigin::messaging_service(name).is_err() && TwilioOrigin::sender(name).is_err(),
+            "{name}"
+        );
     }
 }
