@@ -112,3 +112,29 @@ impl SentMessage {
         self.idempotency_key
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Answer;
+    use mfa_core::time::UnixSeconds;
+
+    #[test]
+    fn what_may_have_been_sent_is_kept_and_what_was_not_is_not() {
+        let sender = MemorySender::new();
+        sender.fail_next(1, SendError::Ambiguous(Answer::new("test")));
+        sender.fail_next(2, SendError::Transport(Answer::new("test")));
+        let kept = [1, 1, 1, 2].map(|expected| {
+            let text = TextMessage::new(
+                PhoneNumber::parse("+12015550123").unwrap(),
+                MessageBody::new("123456").unwrap(),
+                IdempotencyKey::from_bytes([9; 16]),
+                UnixSeconds::new(1),
+            );
+            let answer = pollster::block_on(SmsSender::send(&sender, &text));
+            (sender.sent().len() == expected, answer.is_ok())
+        });
+        assert_eq!(kept, [(true, false), (true, false), (true, false), (true, true)]);
+        assert!(!format!("{sender:?} {:?}", sender.sent()).contains("123456"));
+    }
+}

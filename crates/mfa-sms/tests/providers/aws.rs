@@ -69,6 +69,18 @@ async fn it_asks_as_the_api_documents_and_signs_it() {
 }
 
 #[tokio::test]
+async fn the_time_to_live_stays_within_aws_s_limits() {
+    let server = Server::start([Reply::json(200, ACCEPTED), Reply::json(200, ACCEPTED)]);
+    let sender = aws(client(), server.endpoint());
+    for expires_at in [NOW + 1, NOW + 1_000_000] {
+        SmsSender::send(&sender, &text_until(expires_at)).await.unwrap();
+    }
+    let lives =
+        server.received().iter().map(|request| request.json()["TimeToLive"].clone()).collect::<Vec<_>>();
+    assert_eq!(lives, [5, 259_200]);
+}
+
+#[tokio::test]
 async fn feedback_is_put() {
     let missing = r#"{"__type":"com.amazonaws.pinpointsmsvoicev2#ResourceNotFoundException"}"#;
     let server = Server::start([Reply::json(200, "{}"), Reply::json(400, missing), Reply::json(403, "")]);
