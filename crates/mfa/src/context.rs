@@ -116,6 +116,7 @@ pub struct Context {
     session: SessionBinding,
     source: Option<IpAddr>,
     device: Option<DeviceToken>,
+    locales: Vec<Box<str>>,
     known_enrolled: bool,
 }
 
@@ -123,7 +124,16 @@ impl Context {
     /// A call for `subject`, in the sign-in that `session` names, at `realm`.
     pub fn new(realm: Realm, subject: Subject, session: SessionBinding) -> Self {
         let key = SubjectKey::new(realm.tenant().clone(), subject.id().clone());
-        Self { key, realm, subject, session, source: None, device: None, known_enrolled: false }
+        Self {
+            key,
+            realm,
+            subject,
+            session,
+            source: None,
+            device: None,
+            locales: Vec::new(),
+            known_enrolled: false,
+        }
     }
 
     /// A call about `subject` that is no request of theirs: a reset by somebody else, a new password, an erasure. It
@@ -143,6 +153,13 @@ impl Context {
     #[must_use]
     pub fn device(mut self, token: DeviceToken) -> Self {
         self.device = Some(token);
+        self
+    }
+
+    /// Adds the languages the person reads, best first, as BCP 47 tags: texts are written in the first that is known.
+    #[must_use]
+    pub fn locales<'a>(mut self, tags: impl IntoIterator<Item = &'a str>) -> Self {
+        self.locales = tags.into_iter().take(MOST_LOCALES).map(Box::from).collect();
         self
     }
 
@@ -179,6 +196,11 @@ impl Context {
 
     pub(crate) fn device_token(&self) -> Option<&DeviceToken> {
         self.device.as_ref()
+    }
+
+    #[cfg(feature = "sms")]
+    pub(crate) fn languages(&self) -> impl Iterator<Item = &str> {
+        self.locales.iter().map(AsRef::as_ref)
     }
 
     pub(crate) fn is_known_enrolled(&self) -> bool {
@@ -240,6 +262,9 @@ impl FirstFactor {
         }
     }
 }
+
+/// More languages than anybody reads are no person's.
+const MOST_LOCALES: usize = 16;
 
 /// A provider's answer with more method references than this is cut, and longer ones are left out: they travel in
 /// every ticket.

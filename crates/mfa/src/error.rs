@@ -51,6 +51,19 @@ pub enum Rejection {
     /// The tenth wrong code for a transaction: every session of the subject is over, and only a sign-in begins another.
     #[error("the session has ended")]
     SessionEnded,
+    /// No text may go to this number.
+    #[cfg(feature = "sms")]
+    #[error(transparent)]
+    Number(mfa_policy::numbers::NumberRefused),
+    /// A text was sent a moment ago, or too many were; nothing was sent now.
+    #[error("too many requests for a text message")]
+    TextThrottled {
+        /// When the next text may go.
+        until: UnixSeconds,
+    },
+    /// The number may have changed hands lately: another method, or a recovery code.
+    #[error("texts to this number are withheld")]
+    TextWithheld,
     /// This very transaction was redeemed before: look its payment up, and do not carry it out again.
     #[error("the transaction was already redeemed")]
     AlreadyRedeemed,
@@ -87,6 +100,15 @@ pub enum Unavailable {
     /// The record is on its way to another subject: call [`Mfa::move_subject`](crate::Mfa::move_subject) again.
     #[error("the record is being moved to another subject")]
     RecordMoving,
+    /// No provider took the text; nothing was sent, and nothing counted.
+    #[cfg(feature = "sms")]
+    #[error(transparent)]
+    Delivery(mfa_sms::SendError),
+    /// Texts to this region, or all of them, are stopped: by an operator, or because hardly any code came back. See
+    /// [`Mfa::stop_texts`](crate::Mfa::stop_texts).
+    #[cfg(feature = "sms")]
+    #[error("texts are stopped")]
+    TextsStopped,
     /// So many writers at once that this call never won; safe to try again.
     #[error("the record is busy")]
     Busy,
@@ -101,6 +123,8 @@ impl Unavailable {
         match self {
             Self::Storage(error) => error.is_transient(),
             Self::Busy | Self::UnknownOutcome => true,
+            #[cfg(feature = "sms")]
+            Self::Delivery(_) => true,
             _ => false,
         }
     }
@@ -153,6 +177,9 @@ pub enum ConfigFault {
     /// A ticket lifetime is zero or longer than an hour.
     #[error("a ticket lifetime must be 1 second to 1 hour")]
     TicketLifetime,
+    /// A budget of texts allows none at all, or more in a day than are counted.
+    #[error("a budget of texts must allow one at least, and a subject's at most 32 a day")]
+    TextBudgets,
     /// Events would be thrown away within a day.
     #[error("events must be kept for a day at least")]
     EventRetention,

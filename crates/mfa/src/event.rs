@@ -149,6 +149,18 @@ event_kinds! {
     RecordMissing = 42 "record_missing",
     /// A record did not open: altered, or copied from another subject. Look at the database now.
     RecordUnreadable = 43 "record_unreadable",
+    /// A code was handed to a provider of text messages, or is about to be.
+    TextSent = 50 "text_sent",
+    /// No provider took a text: it certainly did not go, and costs nobody anything.
+    TextNotSent = 51 "text_not_sent",
+    /// A text was withheld: its number may have changed hands.
+    TextWithheld = 52 "text_withheld",
+    /// A code that was sent to a number came back: the person holds the phone.
+    NumberConfirmed = 53 "number_confirmed",
+    /// Texts to a region, or all of them, are stopped: by an operator, or because hardly any code came back.
+    TextsStopped = 54 "texts_stopped",
+    /// Texts go again.
+    TextsResumed = 55 "texts_resumed",
     /// Every record is sealed under the current key.
     KeysRewrapped = 44 "keys_rewrapped",
 }
@@ -183,6 +195,7 @@ impl EventKind {
                     | Self::RecoveryOpened
                     | Self::RecoveryCompleted
                     | Self::DeviceRemembered
+                    | Self::TextWithheld
             )
     }
 }

@@ -56,6 +56,7 @@
 //! | feature | default | brings |
 //! | --- | --- | --- |
 //! | `qr` | yes | QR codes as SVG and terminal text |
+//! | `sms` | no | codes by text message: number plans, senders as [`sms`](https://docs.rs/mfa-sms), budgets |
 //! | `sqlite` | no | the embedded backend as [`sqlite`](https://docs.rs/mfa-sqlite) |
 //! | `testing` | no | a hand clock, a seeded random source, a test authenticator |
 #![forbid(unsafe_code)]
@@ -78,6 +79,7 @@ mod refusals;
 mod setup;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod texting;
 mod ticket;
 mod transaction;
 
@@ -91,6 +93,8 @@ pub use engine::{
     ConfirmedEnrollment, Maintained, Menu, Mfa, NewRecoveryCode, Next, Overview, PendingEnrollment, Remember,
     ResetDone, Rewrapped, Wanted,
 };
+#[cfg(feature = "sms")]
+pub use engine::{CodeSent, Consent, PendingPhone};
 pub use error::{ConfigError, ConfigFault, Error, Rejection, Unavailable};
 pub use event::{Event, EventKind, EventMethod, EventPage, RecordedEvent, UnreadableEvent};
 pub use keyring::{KeyFileError, KeyState, Keyring, KeyringError};
@@ -98,6 +102,8 @@ pub use keyring::{KeyFileError, KeyState, Keyring, KeyringError};
 pub use qr::QrCode;
 pub use random::{RandomError, RandomSource, SystemRandom};
 pub use setup::MfaBuilder;
+#[cfg(feature = "sms")]
+pub use texting::{PhoneRisk, RiskError, TextBudget, TextBudgets, Texting};
 pub use ticket::{Kind, Ticket, kind};
 pub use transaction::{InvalidTransaction, Transaction};
 
@@ -105,6 +111,9 @@ pub use mfa_core::id::{AuthenticatorId, Pseudonym, SessionBinding, SubjectId, Su
 pub use mfa_core::time::UnixSeconds;
 /// Rules: who must, who may, with what, how fresh.
 pub use mfa_policy as policy;
+#[cfg(feature = "sms")]
+/// Composing and sending texts.
+pub use mfa_sms as sms;
 #[cfg(feature = "sqlite")]
 /// The embedded SQLite backend.
 pub use mfa_sqlite as sqlite;

@@ -17,6 +17,7 @@ use crate::keyring::{Keyring, Sealer};
 use crate::random::{Draw, RandomSource, SystemRandom};
 use crate::record::{Record, Stored};
 use crate::refusals::{Incidents, Refusals, Unfinished};
+use crate::texting::Texting;
 
 /// Collects what [`Mfa`] is made of; [`MfaBuilder::build`] reports every fault at once.
 #[must_use = "nothing is made before build()"]
@@ -29,6 +30,7 @@ pub struct MfaBuilder {
     lifetimes: Lifetimes,
     event_retention: Duration,
     accepts_loss: bool,
+    texting: Option<Texting>,
 }
 
 impl Mfa {
@@ -55,6 +57,7 @@ impl Mfa {
             lifetimes: Lifetimes::default(),
             event_retention: DEFAULT_RETENTION,
             accepts_loss: false,
+            texting: None,
         }
     }
 
@@ -137,6 +140,13 @@ impl MfaBuilder {
         self
     }
 
+    /// Sends codes by text where policy allows them. Without this, no policy does.
+    #[cfg(feature = "sms")]
+    pub fn sms(mut self, texting: Texting) -> Self {
+        self.texting = Some(texting);
+        self
+    }
+
     /// Accepts a storage that may lose the commits it acknowledged last.
     ///
     /// **The attack this allows:** whoever makes the machine lose power right after a code was used can use the code
@@ -165,6 +175,10 @@ impl MfaBuilder {
         if self.event_retention < SHORTEST_RETENTION {
             faults.push(ConfigFault::EventRetention);
         }
+        #[cfg(feature = "sms")]
+        if self.texting.as_ref().is_some_and(|texting| !texting.is_sound()) {
+            faults.push(ConfigFault::TextBudgets);
+        }
         match (self.storage, self.keyring) {
             (Some(storage), Some(keyring)) if faults.is_empty() => Ok(Mfa {
                 inner: Arc::new(Inner {
@@ -179,6 +193,7 @@ impl MfaBuilder {
                     incidents: Incidents::default(),
                     unfinished: Unfinished::default(),
                     event_retention: self.event_retention,
+                    texting: self.texting,
                 }),
             }),
             (storage, keyring) => {

@@ -143,6 +143,12 @@ pub(crate) struct Redeemed {
 }
 
 impl TransactionMark {
+    /// What differs between any two transactions.
+    #[cfg(feature = "sms")]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.whole
+    }
+
     pub(crate) fn put(&self, e: &mut Put<'_>) -> PutResult {
         e.array(2)?.bytes(&self.id)?.bytes(&self.whole)?;
         Ok(())

@@ -37,6 +37,13 @@ impl Brand {
     }
 }
 
+/// The host's name stands for whoever has no other that a text can carry; its first 30 characters.
+impl From<&OriginHost> for Brand {
+    fn from(host: &OriginHost) -> Self {
+        Self(host.as_str().chars().take(Self::MAX_CHARACTERS).collect())
+    }
+}
+
 /// An amount with its currency, as the host formats it: 1 to 20 characters, none of them `@`, `#`, a line end or
 /// invisible. It is refused rather than shortened: part of an amount is another amount.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

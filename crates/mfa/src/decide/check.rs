@@ -60,8 +60,7 @@ pub(crate) fn check(
 
 /// Whether the proof was made beside this record and its sessions have not been ended since (INV-12).
 pub(super) fn is_of_this_record(record: Option<&Record>, proof: &Proof) -> bool {
-    proof.epoch == record.map(|record| record.epoch)
-        && proof.generation == record.map_or(0, |record| record.generation)
+    Record::is_epoch(record, proof.epoch) && proof.generation == record.map_or(0, |record| record.generation)
 }
 
 /// A sign-in proves what the person is asked again for, but never a transaction: every one has a challenge of its own.

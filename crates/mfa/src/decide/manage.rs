@@ -2,6 +2,8 @@
 
 use mfa_core::id::AuthenticatorId;
 use mfa_core::recovery::RecoveryCode;
+#[cfg(feature = "sms")]
+use mfa_policy::Method;
 use mfa_policy::{Obligation, Purpose};
 
 use super::check::{Standing, check};
@@ -56,6 +58,28 @@ pub(crate) fn change_app(
             }
         }
     }
+}
+
+/// In which way a phone may be enrolled by somebody who is signed in: as the first authenticator, beside an app, or in the
+/// place of the number that there is.
+#[cfg(feature = "sms")]
+pub(crate) fn change_phone(
+    record: Option<&Record>,
+    proof: &Proof,
+    moment: &Moment<'_>,
+) -> Result<EnrollMode, Rejection> {
+    may_manage(record, proof, moment)?;
+    if !moment.methods().contains(Method::Sms) {
+        return Err(Rejection::NotAllowed);
+    }
+    let Some(record) = record.filter(|record| record.is_enrolled()) else {
+        return match moment.decision.obligation() {
+            Obligation::Unavailable => Err(Rejection::NotAllowed),
+            _ => Ok(EnrollMode::First),
+        };
+    };
+    let phone = record.authenticators.iter().find(|one| matches!(one.kind, AuthenticatorKind::Phone(_)));
+    Ok(phone.map_or(EnrollMode::AddPhone, |phone| EnrollMode::Replace(phone.id)))
 }
 
 /// Removes an authenticator. The last usable one stays where MFA is a must; with the last of all, the recovery codes go

@@ -1,4 +1,4 @@
-//! Checking the code of an authenticator app against the record.
+//! Checking a typed code against the record: an app's here, one that was sent in `text.rs`.
 
 use mfa_core::code::Code;
 use mfa_core::id::DeviceId;
@@ -20,6 +20,9 @@ pub(crate) struct Verified {
     pub(crate) proof: Proof,
     /// The device that is remembered from now on.
     pub(crate) device: Option<DeviceId>,
+    /// The number that the code had been sent to.
+    #[cfg(feature = "sms")]
+    pub(crate) texted: Option<mfa_core::phone::PhoneNumber>,
 }
 
 /// Compares a typed code with every active app, whatever comes of it in one commit.
@@ -33,6 +36,10 @@ pub(crate) fn verify(
     remember: bool,
     moment: &mut Moment<'_>,
 ) -> Result<Verdict<Verified>, RandomError> {
+    #[cfg(feature = "sms")]
+    if answers_by_text(&record, claims) {
+        return super::text::verify(record, claims, typed, remember, moment);
+    }
     let (now, purpose) = (moment.now, claims.purpose);
     if !claims.stand(Some(&record)) || record.active_apps().next().is_none() {
         return Ok(Verdict::Refuse(Rejection::Expired));
@@ -48,22 +55,7 @@ pub(crate) fn verify(
     }
     let event = |kind| Event::of(moment.ctx, kind, now).with(EventMethod::App).wanted_for(purpose);
     match compare(&mut record, typed, moment.decision.drift_memory(), now) {
-        Scan::Fresh(_) => {
-            record.throttle.succeed();
-            record.transaction_failures = 0;
-            let mut events = vec![event(EventKind::Verified)];
-            let device = if remember { remember_device(&mut record, purpose, moment)? } else { None };
-            if device.is_some() {
-                events.push(Event::of(moment.ctx, EventKind::DeviceRemembered, now));
-            }
-            let second = SecondFactor { method: Method::App, at: now };
-            let proof = Proof {
-                purpose,
-                transaction: claims.body.transaction.as_ref().map(|transaction| transaction.mark()),
-                ..Proof::of_both(claims.first.clone(), second, &record, now)
-            };
-            Ok(Verdict::commit(record, events, Ok(Verified { proof, device })))
-        }
+        Scan::Fresh(_) => accepted(record, claims, event(EventKind::Verified), Method::App, remember, moment),
         Scan::Used => {
             let events = vec![event(EventKind::CodeReused)];
             Ok(Verdict::commit(record, events, Err(Rejection::AlreadyUsed)))
@@ -74,6 +66,49 @@ pub(crate) fn verify(
             Ok(Verdict::commit(record, events, Err(rejection)))
         }
     }
+}
+
+/// Whether a code that was sent is what the challenge is answered with: it was chosen, or there is nothing else.
+#[cfg(feature = "sms")]
+fn answers_by_text(record: &Record, claims: &Claims<kind::Challenge>) -> bool {
+    match claims.body.method {
+        Some(method) => method == Method::Sms,
+        None => record.active_apps().next().is_none() && record.active_phone().is_some(),
+    }
+}
+
+/// What a right code leads to, whichever authenticator it was of.
+pub(super) fn accepted(
+    mut record: Record,
+    claims: &Claims<kind::Challenge>,
+    event: Event,
+    method: Method,
+    remember: bool,
+    moment: &mut Moment<'_>,
+) -> Result<Verdict<Verified>, RandomError> {
+    let (now, purpose) = (moment.now, claims.purpose);
+    record.throttle.succeed();
+    record.texts.succeeded();
+    record.transaction_failures = 0;
+    let mut events = vec![event];
+    let device = if remember { remember_device(&mut record, purpose, moment)? } else { None };
+    if device.is_some() {
+        events.push(Event::of(moment.ctx, EventKind::DeviceRemembered, now));
+    }
+    let proof = Proof {
+        purpose,
+        transaction: claims.body.transaction.as_ref().map(|transaction| transaction.mark()),
+        ..Proof::of_both(claims.first.clone(), SecondFactor { method, at: now }, &record, now)
+    };
+    #[cfg(feature = "sms")]
+    let texted = record.active_phone().filter(|_| method == Method::Sms).map(|phone| phone.number.clone());
+    let verified = Verified {
+        proof,
+        device,
+        #[cfg(feature = "sms")]
+        texted,
+    };
+    Ok(Verdict::commit(record, events, Ok(verified)))
 }
 
 /// Looks at every active app, whatever the first ones answer, and uses up the step of the one that matches.

@@ -1,4 +1,4 @@
-//! Enrolling an authenticator app: shown, confirmed, acknowledged, active.
+//! Enrolling an authenticator app, and activating any authenticator: shown, confirmed, acknowledged, active.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use mfa_core::otpauth::OtpAuthUri;
 use mfa_core::recovery::RecoveryCode;
 use mfa_core::time::UnixSeconds;
 use mfa_core::totp::TotpParameters;
-use mfa_policy::Obligation;
+use mfa_policy::{Method, Obligation};
 use zeroize::Zeroizing;
 
 use super::{Inner, Menu, Mfa};
@@ -54,7 +54,7 @@ impl fmt::Debug for PendingEnrollment {
     }
 }
 
-/// A confirmed app; the recovery code must be saved before it becomes active.
+/// A confirmed authenticator; the recovery code must be saved before it becomes active.
 #[non_exhaustive]
 pub struct ConfirmedEnrollment {
     /// For [`Mfa::activate`].
@@ -65,6 +65,10 @@ pub struct ConfirmedEnrollment {
 }
 
 impl ConfirmedEnrollment {
+    pub(super) fn of(ticket: Ticket<kind::Confirmed>, claims: &Claims<kind::Confirmed>) -> Self {
+        Self { ticket, expires_at: claims.expires_at, recovery_code: in_lines(&claims.body.recovery) }
+    }
+
     /// The recovery code, grouped for reading; where policy gives several, one a line. It becomes valid with activation
     /// and is never shown again.
     pub fn expose_recovery_code(&self) -> &str {
@@ -102,7 +106,9 @@ impl Mfa {
         };
         let needs_binding_code =
             claims.body == EnrollMode::First && decide::needs_binding_code(record.as_ref());
-        let (ticket, methods) = (ticket.clone(), decision.methods());
+        let moment = inner.moment(ctx, &decision, now);
+        let methods = decide::methods_of(record.as_ref(), claims.body, &moment);
+        let ticket = ticket.clone();
         Ok(Menu { ticket, methods, required_from, needs_binding_code })
     }
 
@@ -128,7 +134,8 @@ impl Mfa {
                 Ok(decide::bind(record, &claims, binding_code, moment))
             })
             .await?;
-        inner.menu_of(ctx, &Claims { body: EnrollMode::Bound, ..claims }, &decision)
+        let methods = inner.moment(ctx, &decision, now).methods();
+        inner.menu_of(ctx, &Claims { body: EnrollMode::Bound, ..claims }, methods)
     }
 
     /// Makes a key for an authenticator app and shows it: as QR code, URI and text for typing.
@@ -145,7 +152,9 @@ impl Mfa {
         let now = inner.now()?;
         let opened = Claims::open(ticket, &inner.sealer, ctx, now)?;
         let app = inner
-            .enrolling(ctx, &opened, opened.body, now, |moment| Ok(decide::pending_app(opened.body, moment)?))
+            .enrolling(ctx, &opened, opened.body, Method::App, now, |moment| {
+                Ok(decide::pending_app(opened.body, moment)?)
+            })
             .await?;
         // The lifetime of a set-up runs from its beginning, not from each of its pages.
         let claims = Claims::<kind::Pending> {
@@ -172,7 +181,7 @@ impl Mfa {
         let inner = &*self.inner;
         let now = inner.now()?;
         let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
-        inner.enrolling(ctx, &claims, claims.body.mode, now, |_| Ok(())).await?;
+        inner.enrolling(ctx, &claims, claims.body.mode, Method::App, now, |_| Ok(())).await?;
         Ok(pending(ctx, ticket.clone(), &claims))
     }
 
@@ -193,7 +202,7 @@ impl Mfa {
         let opened = Claims::open(ticket, &inner.sealer, ctx, now)?;
         let Claims { expires_at, epoch, purpose, generation, .. } = opened;
         let mode = opened.body.mode;
-        inner.enrolling(ctx, &opened, mode, now, |_| Ok(())).await?;
+        inner.enrolling(ctx, &opened, mode, Method::App, now, |_| Ok(())).await?;
         let policy = inner.policy();
         let decision = policy.decide(ctx.subject().attributes(), now);
         let body = decide::confirm(opened.body, code, &mut inner.moment(ctx, &decision, now))??;
@@ -206,7 +215,7 @@ impl Mfa {
             generation,
             body,
         };
-        Ok(confirmed(inner.seal(ctx, &claims)?, &claims))
+        Ok(ConfirmedEnrollment::of(inner.seal(ctx, &claims)?, &claims))
     }
 
     /// Shows a confirmed enrollment's recovery code again, as long as it is not active.
@@ -221,8 +230,9 @@ impl Mfa {
         let inner = &*self.inner;
         let now = inner.now()?;
         let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
-        inner.enrolling(ctx, &claims, claims.body.app.mode, now, |_| Ok(())).await?;
-        Ok(confirmed(ticket.clone(), &claims))
+        let confirmed = &claims.body.authenticator;
+        inner.enrolling(ctx, &claims, confirmed.mode(), confirmed.method(), now, |_| Ok(())).await?;
+        Ok(ConfirmedEnrollment::of(ticket.clone(), &claims))
     }
 
     /// Makes the confirmed app the subject's authenticator and its recovery code the live one, in one commit. In a
@@ -257,11 +267,12 @@ impl Mfa {
 
 impl Inner {
     /// Runs a step of an enrollment that is still allowed by record and policy of this moment.
-    async fn enrolling<K: Claim, T>(
+    pub(super) async fn enrolling<K: Claim, T>(
         &self,
         ctx: &Context,
         claims: &Claims<K>,
         mode: EnrollMode,
+        method: Method,
         now: UnixSeconds,
         step: impl FnOnce(&mut Moment<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
@@ -269,7 +280,7 @@ impl Inner {
         let decision = policy.decide(ctx.subject().attributes(), now);
         let record = self.load(ctx, claims.epoch, now).await?.record;
         let mut moment = self.moment(ctx, &decision, now);
-        decide::may_enroll(record.as_ref(), claims, mode, &moment)?;
+        decide::may_enroll(record.as_ref(), claims, mode, method, &moment)?;
         step(&mut moment)
     }
 }
@@ -294,14 +305,6 @@ fn uri(ctx: &Context, key: &SharedKey, parameters: &TotpParameters) -> Zeroizing
     OtpAuthUri::totp(key, parameters, Some(ctx.realm().issuer()), ctx.subject().account())
         .expect("issuer and account were made fit for a label")
         .to_text()
-}
-
-fn confirmed(ticket: Ticket<kind::Confirmed>, claims: &Claims<kind::Confirmed>) -> ConfirmedEnrollment {
-    ConfirmedEnrollment {
-        ticket,
-        expires_at: claims.expires_at,
-        recovery_code: in_lines(&claims.body.recovery),
-    }
 }
 
 /// Recovery codes for reading, one a line.

@@ -9,13 +9,13 @@ use mfa_policy::{Method, Obligation, Purpose};
 use zeroize::Zeroizing;
 
 use super::enrollment::in_lines;
-use super::{Acknowledged, Menu, Mfa};
-use crate::assertion::Assertion;
+use super::{Acknowledged, Inner, Menu, Mfa};
+use crate::assertion::{Assertion, Proof};
 use crate::context::Context;
-use crate::decide;
+use crate::decide::{self, Moment};
 use crate::error::{Error, Rejection};
 use crate::record::{AuthenticatorState, Record};
-use crate::ticket::{Claims, FreshCodes, Ticket, kind};
+use crate::ticket::{Claims, EnrollMode, FreshCodes, Ticket, kind};
 
 /// What is on record of a subject, free of secrets: for its own page, and for whoever may reset it.
 #[derive(Clone, Debug)]
@@ -163,17 +163,7 @@ impl Mfa {
         let record = inner.load(ctx, assertion.epoch(), now).await?.record;
         let (proof, moment) = (assertion.proof(), inner.moment(ctx, &decision, now));
         let body = decide::change_app(record.as_ref(), proof, replaced, &moment)?;
-        let claims = Claims::<kind::Enroll> {
-            issued_at: now,
-            expires_at: now.plus(inner.lifetimes.enrollment),
-            epoch: proof.epoch,
-            generation: proof.generation,
-            first: proof.first.clone(),
-            purpose: Purpose::Manage,
-            body,
-        };
-        let menu = inner.menu_of(ctx, &claims, &decision)?;
-        Ok(Menu { needs_binding_code: decide::needs_binding_code(record.as_ref()), ..menu })
+        inner.menu_while_signed_in(ctx, proof, body, record.as_ref(), &moment)
     }
 
     /// Removes an authenticator; with the last one, the recovery codes too. The assertion that comes back takes the place of
@@ -283,6 +273,30 @@ impl Mfa {
                 Ok(decide::forget_devices(record, assertion.proof(), moment))
             })
             .await
+    }
+}
+
+impl Inner {
+    /// The menu of an enrollment that a session with fresh proof has led to.
+    pub(super) fn menu_while_signed_in(
+        &self,
+        ctx: &Context,
+        proof: &Proof,
+        body: EnrollMode,
+        record: Option<&Record>,
+        moment: &Moment<'_>,
+    ) -> Result<Menu, Error> {
+        let claims = Claims::<kind::Enroll> {
+            issued_at: moment.now,
+            expires_at: moment.now.plus(self.lifetimes.enrollment),
+            epoch: proof.epoch,
+            generation: proof.generation,
+            first: proof.first.clone(),
+            purpose: Purpose::Manage,
+            body,
+        };
+        let menu = self.menu_of(ctx, &claims, decide::methods_of(record, body, moment))?;
+        Ok(Menu { needs_binding_code: decide::needs_binding_code(record), ..menu })
     }
 }
 

@@ -7,6 +7,8 @@ mod manage;
 mod operate;
 mod reset;
 mod sign_in;
+#[cfg(feature = "sms")]
+mod texts;
 mod transact;
 mod upkeep;
 
@@ -23,6 +25,8 @@ pub use enrollment::{Acknowledged, ConfirmedEnrollment, PendingEnrollment};
 pub use manage::{AuthenticatorStatus, AuthenticatorView, NewRecoveryCode, Overview};
 pub use reset::{Attested, ResetDone};
 pub use sign_in::{Challenge, ChallengeStatus, Menu, Next, Remember};
+#[cfg(feature = "sms")]
+pub use texts::{CodeSent, Consent, PendingPhone};
 pub use upkeep::{Maintained, Rewrapped};
 
 use crate::clock::Clock;
@@ -32,6 +36,7 @@ use crate::error::Error;
 use crate::keyring::Sealer;
 use crate::random::{Draw, RandomSource};
 use crate::refusals::{Incidents, Refusals, Unfinished};
+use crate::texting::Texting;
 
 /// Multi-factor authentication for a service: cheap to clone, made by [`Mfa::builder`].
 ///
@@ -53,6 +58,8 @@ pub(crate) struct Inner {
     pub(crate) refusals: Refusals,
     pub(crate) incidents: Incidents,
     pub(crate) unfinished: Unfinished,
+    /// How texts are sent, where any are.
+    pub(crate) texting: Option<Texting>,
     pub(crate) event_retention: Duration,
 }
 
@@ -75,6 +82,9 @@ impl Inner {
         Moment {
             ctx,
             decision,
+            plan: self.texting.as_ref().map(Texting::plan),
+            #[cfg(feature = "sms")]
+            sealer: &self.sealer,
             throttle: throttle_settings(decision),
             recovery_throttle: self.recovery_throttle,
             now,

@@ -57,24 +57,35 @@ impl Inner {
     /// Commits an event of the library itself, filed under a row of its own.
     pub(super) async fn system_event(&self, event: Event, now: UnixSeconds) -> Result<(), Error> {
         let key = SubjectKey::system("operator").map_err(|_| Unavailable::RecordUnreadable)?;
+        self.system_change(&key, event, now, |_| {}).await
+    }
+
+    /// Changes a row of the library itself, with its event.
+    pub(super) async fn system_change(
+        &self,
+        key: &SubjectKey,
+        event: Event,
+        now: UnixSeconds,
+        mut change: impl FnMut(&mut Record),
+    ) -> Result<(), Error> {
         for _ in 0..ATTEMPTS {
-            let loaded = Stored::open(&self.sealer, &key, self.storage.load(&key).await?)?;
-            let record = match loaded.record {
+            let loaded = Stored::open(&self.sealer, key, self.storage.load(key).await?)?;
+            let mut record = match loaded.record {
                 Some(record) => record,
                 None => Record::new(now, &mut Draw(&*self.random))?,
             };
+            change(&mut record);
             let write = Stored::seal(
                 &self.sealer,
                 &*self.random,
-                &key,
+                key,
                 loaded.expected,
                 &record,
                 &ThrottleSettings::DEFAULT,
                 now,
                 vec![event.encode()],
             )?;
-            if let CommitOutcome::Committed { .. } = self.storage.commit(&key, loaded.expected, write).await?
-            {
+            if let CommitOutcome::Committed { .. } = self.storage.commit(key, loaded.expected, write).await? {
                 return Ok(());
             }
         }

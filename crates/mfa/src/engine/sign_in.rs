@@ -1,7 +1,7 @@
 //! From a right first factor to an assertion, and what an assertion is worth later.
 
 use mfa_core::time::UnixSeconds;
-use mfa_policy::{Decision, Methods, Purpose};
+use mfa_policy::{Methods, Purpose};
 
 use super::{Inner, Mfa};
 use crate::assertion::{Assertion, Proof};
@@ -109,7 +109,7 @@ impl Mfa {
             let claims = claims(EnrollMode::First, record.as_ref(), first.clone(), now, lifetime);
             let needs_binding_code = decide::needs_binding_code(record.as_ref());
             let ticket = inner.seal(ctx, &claims)?;
-            Ok(Menu { ticket, methods: decision.methods(), required_from, needs_binding_code })
+            Ok(Menu { ticket, methods: moment.methods(), required_from, needs_binding_code })
         };
         let challenge = || {
             inner.unfinished.begun(ctx, now);
@@ -187,13 +187,18 @@ impl Mfa {
         let decision = policy.decide(ctx.subject().attributes(), now);
         let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
         let remember = remember == Remember::Yes;
-        let Verified { proof, device } = inner
+        let verified = inner
             .transact(ctx, claims.epoch, inner.moment(ctx, &decision, now), |record, moment| {
                 let record = record.ok_or(Rejection::Expired)?;
                 Ok(decide::verify(record, &claims, code, remember, moment)?)
             })
             .await?;
         inner.unfinished.ended(ctx);
+        #[cfg(feature = "sms")]
+        if let Some(number) = &verified.texted {
+            inner.came_back(&decision, number);
+        }
+        let Verified { proof, device, .. } = verified;
         let claim = device.zip(proof.epoch).map(|(id, epoch)| DeviceClaim { id, epoch });
         let assertion = inner.assertion(ctx, proof)?;
         match claim {
@@ -261,7 +266,8 @@ impl Mfa {
             purpose: opened.purpose,
             generation: opened.generation,
         };
-        inner.menu_of(ctx, &claims, &decision)
+        let methods = inner.moment(ctx, &decision, now).methods();
+        inner.menu_of(ctx, &claims, methods)
     }
 
     /// Takes an assertion back from the host's session. It may be over: [`Mfa::check`] tells.
@@ -305,10 +311,10 @@ impl Inner {
         &self,
         ctx: &Context,
         claims: &Claims<kind::Enroll>,
-        decision: &Decision<'_>,
+        methods: Methods,
     ) -> Result<Menu, Error> {
         let ticket = self.seal(ctx, claims)?;
-        Ok(Menu { ticket, methods: decision.methods(), required_from: None, needs_binding_code: false })
+        Ok(Menu { ticket, methods, required_from: None, needs_binding_code: false })
     }
 }
 

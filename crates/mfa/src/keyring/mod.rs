@@ -1,6 +1,8 @@
 //! The ring of keys that seal everything that is stored or handed out.
 
 mod file;
+#[cfg(feature = "sms")]
+mod mac;
 mod seal;
 
 use std::fmt;
@@ -10,6 +12,8 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 pub use file::KeyFileError;
+#[cfg(feature = "sms")]
+pub(crate) use mac::MacUse;
 pub(crate) use seal::{Aad, OpenFailure, SealBuffer, SealUse, Sealer};
 
 use crate::random::{RandomError, RandomSource};

@@ -8,6 +8,8 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "sms")]
+use super::mac::MacKeys;
 use super::{KeyState, Keyring};
 use crate::random::{RandomError, RandomSource};
 
@@ -33,6 +35,8 @@ struct Subkeys {
     ticket: Aes256GcmSiv,
     assertion: Aes256GcmSiv,
     device: Aes256GcmSiv,
+    #[cfg(feature = "sms")]
+    macs: MacKeys,
 }
 
 /// Why a sealed value did not open.
@@ -108,6 +112,17 @@ impl Sealer {
         Ok(plain)
     }
 
+    #[cfg(feature = "sms")]
+    pub(super) fn mac_keys(&self, id: u32) -> Option<&MacKeys> {
+        self.keys.iter().find(|key| key.id == id).map(|key| &key.macs)
+    }
+
+    /// The lowest id that is not retired.
+    #[cfg(feature = "sms")]
+    pub(super) fn oldest_id(&self) -> Option<u32> {
+        self.keys.iter().map(|key| key.id).min()
+    }
+
     /// Whether the ring holds `id` but has retired it.
     pub(crate) fn is_retired(&self, id: u32) -> bool {
         self.retired.contains(&id)
@@ -117,19 +132,22 @@ impl Sealer {
 impl Subkeys {
     fn derive(id: u32, key: &[u8; 32]) -> Self {
         let hkdf = Hkdf::<Sha256>::new(None, key);
-        let subkey = |info: &[u8]| {
+        let expand = |info: &[u8]| {
             let mut okm = Zeroizing::new([0; 32]);
             // HKDF refuses only outputs over 255 hashes; this one is a single hash.
             let expanded = hkdf.expand(info, okm.as_mut_slice());
             debug_assert!(expanded.is_ok());
-            Aes256GcmSiv::new(&(*okm).into())
+            okm
         };
+        let subkey = |info: &[u8]| Aes256GcmSiv::new(&(*expand(info)).into());
         Self {
             id,
             record: subkey(b"mfa/1/record"),
             ticket: subkey(b"mfa/1/ticket"),
             assertion: subkey(b"mfa/1/assertion"),
             device: subkey(b"mfa/1/device"),
+            #[cfg(feature = "sms")]
+            macs: MacKeys::derive(expand),
         }
     }
 
@@ -173,6 +191,11 @@ impl Aad {
         self.0.extend_from_slice(&length.to_be_bytes());
         self.0.extend_from_slice(part);
         self
+    }
+
+    #[cfg(feature = "sms")]
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -2,6 +2,7 @@
 
 use mfa_core::id::AuthenticatorId;
 use mfa_core::key::SharedKey;
+use mfa_core::phone::PhoneNumber;
 use mfa_core::time::{TimeStep, UnixSeconds};
 use mfa_core::totp::{Drift, TotpParameters};
 use mfa_policy::Method;
@@ -31,6 +32,7 @@ pub(crate) enum AuthenticatorState {
 
 pub(crate) enum AuthenticatorKind {
     App(App),
+    Phone(Phone),
     /// A kind that this version does not know. Kept byte for byte; it makes the subject enrolled and proves nothing.
     Other {
         tag: u32,
@@ -47,10 +49,20 @@ pub(crate) struct App {
     pub(crate) drift: Drift,
 }
 
+/// A phone that codes are sent to by text.
+#[derive(Clone)]
+pub(crate) struct Phone {
+    pub(crate) number: PhoneNumber,
+    /// When the person agreed to get texts there, having been told what they risk, and to which wording.
+    pub(crate) consented_at: UnixSeconds,
+    pub(crate) wording: u16,
+}
+
 impl AuthenticatorKind {
     pub(crate) fn method(&self) -> Option<Method> {
         match self {
             Self::App(_) => Some(Method::App),
+            Self::Phone(_) => Some(Method::Sms),
             Self::Other { .. } => None,
         }
     }

@@ -2,6 +2,7 @@
 
 use mfa_core::id::{AuthenticatorId, Epoch, OperationId, Pseudonym, SubjectKey};
 use mfa_core::key::SharedKey;
+use mfa_core::phone::PhoneNumber;
 use mfa_core::recovery::{RecoveryDigest, RecoverySalt};
 use mfa_core::throttle::{DayCount, Throttle};
 use mfa_core::time::{TimeStep, UnixSeconds};
@@ -9,8 +10,8 @@ use mfa_core::totp::Drift;
 use minicbor::decode::Error as DecodeError;
 
 use super::{
-    App, Authenticator, AuthenticatorKind, AuthenticatorState, Device, OpenRecovery, OperationMark, Record,
-    RecoverySet,
+    App, Authenticator, AuthenticatorKind, AuthenticatorState, Device, OpenRecovery, OperationMark, Phone,
+    Record, RecoverySet, SentCode, Texts,
 };
 use crate::codec::{
     Get, GetResult, Put, PutResult, get_array, get_fields, get_list, get_option, get_time, required,
@@ -22,6 +23,7 @@ use crate::transaction::Redeemed;
 /// The format that this version writes, and the newest it reads.
 const FORMAT: u8 = 1;
 const APP_TAG: u32 = 1;
+const PHONE_TAG: u32 = 2;
 
 impl Record {
     /// Reads a record. One written by a newer format is an error of its own and never "not enrolled" (INV-13).
@@ -45,6 +47,10 @@ impl Record {
             self.generation != 0,
             self.moving_to.is_some(),
             self.redeemed_until.get() != 0,
+            self.continues_nothing,
+            !self.sent_codes.is_empty(),
+            !self.texts.is_empty(),
+            !self.stops.is_empty(),
         ];
         let optional = optional.iter().filter(|there| **there).count() as u64;
         e.map(8u64.saturating_add(optional).saturating_add(self.unknown.len()))?;
@@ -95,6 +101,21 @@ impl Record {
         if self.redeemed_until.get() != 0 {
             e.u8(16)?.u64(self.redeemed_until.get())?;
         }
+        if self.continues_nothing {
+            e.u8(17)?.bool(true)?;
+        }
+        if !self.sent_codes.is_empty() {
+            e.u8(18)?.array(self.sent_codes.len() as u64)?;
+            self.sent_codes.iter().try_for_each(|code| code.put(e))?;
+        }
+        if !self.texts.is_empty() {
+            e.u8(19)?;
+            self.texts.put(e)?;
+        }
+        if !self.stops.is_empty() {
+            e.u8(20)?.array(self.stops.len() as u64)?;
+            self.stops.iter().try_for_each(|stop| e.str(stop).map(|_| ()))?;
+        }
         self.unknown.put(e)
     }
 
@@ -103,6 +124,8 @@ impl Record {
         let (mut throttle, mut recovery_throttle, mut operations) = (None, None, None);
         let (mut recovery, mut recovering, mut binding, mut moving_to) = (None, None, None, None);
         let (mut devices, mut redeemed) = (Vec::new(), Vec::new());
+        let (mut continues_nothing, mut texts) = (false, Texts::default());
+        let (mut sent_codes, mut stops) = (Vec::new(), Vec::new());
         let (mut transaction_failures, mut generation, mut redeemed_until) = (0, 0, UnixSeconds::new(0));
         let unknown = get_fields(d, |key, d| {
             match key {
@@ -123,6 +146,10 @@ impl Record {
                 14 => generation = d.u32()?,
                 15 => moving_to = Some(get_key(d)?),
                 16 => redeemed_until = get_time(d)?,
+                17 => continues_nothing = d.bool()?,
+                18 => sent_codes = get_list(d, MOST, SentCode::get)?,
+                19 => texts = Texts::get(d)?,
+                20 => stops = get_list(d, MOST_REGIONS, |d| d.str().map(Box::from))?,
                 _ => return Ok(false),
             }
             Ok(true)
@@ -143,6 +170,10 @@ impl Record {
             redeemed_until,
             transaction_failures,
             generation,
+            continues_nothing,
+            sent_codes,
+            texts,
+            stops,
             moving_to,
             unknown,
         })
@@ -173,6 +204,7 @@ impl Authenticator {
         e.u8(5)?;
         match &self.kind {
             AuthenticatorKind::App(app) => app.put(e)?,
+            AuthenticatorKind::Phone(phone) => phone.put(e)?,
             AuthenticatorKind::Other { payload, .. } => e.writer_mut().extend_from_slice(payload),
         }
         self.unknown.put(e)
@@ -209,13 +241,16 @@ impl AuthenticatorKind {
     fn tag(&self) -> u32 {
         match self {
             Self::App(_) => APP_TAG,
+            Self::Phone(_) => PHONE_TAG,
             Self::Other { tag, .. } => *tag,
         }
     }
 
     fn get(tag: u32, d: &mut Get<'_>) -> GetResult<Self> {
-        if tag == APP_TAG {
-            return App::get(d).map(Self::App);
+        match tag {
+            APP_TAG => return App::get(d).map(Self::App),
+            PHONE_TAG => return Phone::get(d).map(Self::Phone),
+            _ => {}
         }
         let start = d.position();
         d.skip()?;
@@ -242,6 +277,25 @@ impl App {
             parameters: get_parameters(d)?,
             last_step: TimeStep::new(d.u64()?),
             drift: Drift::from_steps(d.i8()?).map_err(|_| DecodeError::message("a drift out of bounds"))?,
+        })
+    }
+}
+
+impl Phone {
+    pub(crate) fn put(&self, e: &mut Put<'_>) -> PutResult {
+        e.array(3)?.str(self.number.digits())?.u64(self.consented_at.get())?.u16(self.wording)?;
+        Ok(())
+    }
+
+    pub(crate) fn get(d: &mut Get<'_>) -> GetResult<Self> {
+        if d.array()? != Some(3) {
+            return Err(DecodeError::message("a phone of another shape"));
+        }
+        let number = PhoneNumber::parse(&format!("+{}", d.str()?));
+        Ok(Self {
+            number: number.map_err(|_| DecodeError::message("a number that cannot be one"))?,
+            consented_at: get_time(d)?,
+            wording: d.u16()?,
         })
     }
 }
@@ -328,6 +382,8 @@ fn get_throttle(d: &mut Get<'_>) -> GetResult<Throttle> {
 
 /// More of anything in one record is not ours.
 const MOST: u64 = 64;
+/// As many as ISO 3166-1 has, and more.
+const MOST_REGIONS: u64 = 300;
 
 #[cfg(test)]
 mod tests {
@@ -336,7 +392,6 @@ mod tests {
     use crate::random::{Draw, SystemRandom};
     use mfa_core::recovery::RecoveryCode;
     use mfa_core::totp::TotpParameters;
-    use mfa_policy::Methods;
 
     const NOW: UnixSeconds = UnixSeconds::new(1_800_000_000);
 
@@ -389,7 +444,7 @@ mod tests {
         let written = bytes(&record);
         let read = Record::decode(&written).unwrap();
         assert!(read.is_enrolled());
-        assert_eq!(read.usable(Methods::ALL).count(), 0);
+        assert_eq!(read.active().filter_map(|one| one.kind.method()).count(), 0);
         assert_eq!(bytes(&read), written);
     }
 

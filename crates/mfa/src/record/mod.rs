@@ -4,6 +4,7 @@ mod authenticator;
 mod codec;
 mod device;
 mod envelope;
+mod texts;
 
 use std::time::Duration;
 
@@ -11,12 +12,15 @@ use mfa_core::id::{AuthenticatorId, DeviceId, Epoch, OperationId, Pseudonym, Sub
 use mfa_core::recovery::{RecoveryCode, RecoveryDigest, RecoverySalt};
 use mfa_core::throttle::{Throttle, ThrottleSettings, Throttled};
 use mfa_core::time::UnixSeconds;
-use mfa_policy::{Method, Methods};
+use mfa_policy::Method;
 use mfa_storage::{MethodSet, Summary};
 
-pub(crate) use authenticator::{App, Authenticator, AuthenticatorKind, AuthenticatorState};
+pub(crate) use authenticator::{App, Authenticator, AuthenticatorKind, AuthenticatorState, Phone};
 pub(crate) use device::{Device, MOST_DEVICES};
 pub(crate) use envelope::{LoadedRecord, Stored};
+#[cfg(feature = "sms")]
+pub(crate) use texts::{CodeUse, MOST_KEPT};
+pub(crate) use texts::{SentCode, Texts};
 
 use crate::codec::Unknown;
 use crate::context::CLOCK_SPREAD;
@@ -44,6 +48,14 @@ pub(crate) struct Record {
     pub(crate) transaction_failures: u8,
     /// Changes when sessions must end though nothing else changed; assertions of an older one are over.
     pub(crate) generation: u32,
+    /// Whether nothing has ended what was begun before there was a record: an enrollment by text is on record before
+    /// anything is enrolled.
+    pub(crate) continues_nothing: bool,
+    /// Codes that were sent by text, one of each use.
+    pub(crate) sent_codes: Vec<SentCode>,
+    pub(crate) texts: Texts,
+    /// Where an operator, or the library itself, has stopped texts; in the library's own record alone.
+    pub(crate) stops: Vec<Box<str>>,
     /// The subject that this record is on its way to; nothing else is done with it any more.
     pub(crate) moving_to: Option<SubjectKey>,
     /// The window that app and SMS share.
@@ -92,6 +104,10 @@ impl Record {
             redeemed_until: UnixSeconds::new(0),
             transaction_failures: 0,
             generation: 0,
+            continues_nothing: false,
+            sent_codes: Vec::new(),
+            texts: Texts::default(),
+            stops: Vec::new(),
             moving_to: None,
             throttle: Throttle::new(),
             recovery_throttle: Throttle::new(),
@@ -105,13 +121,32 @@ impl Record {
         !self.authenticators.is_empty()
     }
 
-    /// The methods with an active authenticator that `allowed` admits.
-    pub(crate) fn usable(&self, allowed: Methods) -> impl Iterator<Item = Method> + '_ {
-        self.authenticators
-            .iter()
-            .filter(|authenticator| authenticator.state == AuthenticatorState::Active)
-            .filter_map(|authenticator| authenticator.kind.method())
-            .filter(move |method| allowed.contains(*method))
+    /// The active authenticators.
+    pub(crate) fn active(&self) -> impl Iterator<Item = &Authenticator> {
+        self.authenticators.iter().filter(|authenticator| authenticator.state == AuthenticatorState::Active)
+    }
+
+    /// Whether what carries `epoch` was made beside this record, or beside none that this one takes up.
+    pub(crate) fn is_epoch(record: Option<&Self>, epoch: Option<Epoch>) -> bool {
+        match (record, epoch) {
+            (Some(record), Some(epoch)) => record.epoch == epoch,
+            (Some(record), None) => record.continues_nothing,
+            (None, epoch) => epoch.is_none(),
+        }
+    }
+
+    /// The active phone.
+    #[cfg(feature = "sms")]
+    pub(crate) fn active_phone(&self) -> Option<&Phone> {
+        self.active().find_map(|one| match &one.kind {
+            AuthenticatorKind::Phone(phone) => Some(phone),
+            _ => None,
+        })
+    }
+
+    /// Whether a phone is on record, in whatever state.
+    pub(crate) fn has_phone(&self) -> bool {
+        self.authenticators.iter().any(|one| matches!(one.kind, AuthenticatorKind::Phone(_)))
     }
 
     /// The active apps.
@@ -158,7 +193,9 @@ impl Record {
     /// Tickets, assertions and device tokens made before this die.
     pub(crate) fn redraw_epoch(&mut self, draw: &mut Draw<'_>) -> Result<(), RandomError> {
         self.epoch = Epoch::draw(draw)?;
+        self.continues_nothing = false;
         self.devices.clear();
+        self.sent_codes.clear();
         Ok(())
     }
 

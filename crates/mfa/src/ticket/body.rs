@@ -15,6 +15,7 @@ use crate::codec::{
     Get, GetResult, Put, PutResult, get_array, get_list, get_option, get_time, method_from_id, method_id,
 };
 use crate::context::{FirstFactor, FirstFactorKind};
+use crate::record::Phone;
 use crate::transaction::Transaction;
 
 /// How the particular part of a kind of ticket is written and read.
@@ -38,6 +39,8 @@ pub(crate) enum EnrollMode {
     Add,
     /// In the place of this one, on fresh proof of both factors.
     Replace(AuthenticatorId),
+    /// A first phone beside an app, on fresh proof of both factors.
+    AddPhone,
 }
 
 impl EnrollMode {
@@ -48,6 +51,7 @@ impl EnrollMode {
             Self::Bound => e.array(1)?.u8(3)?,
             Self::Add => e.array(1)?.u8(4)?,
             Self::Replace(id) => e.array(2)?.u8(5)?.bytes(id.as_bytes())?,
+            Self::AddPhone => e.array(1)?.u8(6)?,
         };
         Ok(())
     }
@@ -58,6 +62,7 @@ impl EnrollMode {
             (Some(1), 2) => Ok(Self::Recovery),
             (Some(1), 3) => Ok(Self::Bound),
             (Some(1), 4) => Ok(Self::Add),
+            (Some(1), 6) => Ok(Self::AddPhone),
             (Some(2), 5) => Ok(Self::Replace(AuthenticatorId::from_bytes(get_array(d)?))),
             _ => Err(DecodeError::message("an unknown enrollment mode")),
         }
@@ -81,11 +86,39 @@ pub(crate) struct PendingApp {
     pub(crate) parameters: TotpParameters,
 }
 
-/// A confirmed app, the step its code used up, and the recovery code that waits to be acknowledged.
-pub(crate) struct ConfirmedApp {
-    pub(crate) app: PendingApp,
-    pub(crate) step: TimeStep,
+/// A phone that a code was sent to. The code is not in here: only what it was sent for.
+pub(crate) struct PendingPhone {
+    pub(crate) mode: EnrollMode,
+    pub(crate) id: AuthenticatorId,
+    pub(crate) phone: Phone,
+}
+
+/// A confirmed authenticator, and the recovery code that waits to be acknowledged.
+pub(crate) struct Confirmed {
+    pub(crate) authenticator: ConfirmedAuthenticator,
     pub(crate) recovery: Vec<RecoveryCode>,
+}
+
+pub(crate) enum ConfirmedAuthenticator {
+    /// And the step that its code used up.
+    App(PendingApp, TimeStep),
+    Phone(PendingPhone),
+}
+
+impl ConfirmedAuthenticator {
+    pub(crate) fn mode(&self) -> EnrollMode {
+        match self {
+            Self::App(app, _) => app.mode,
+            Self::Phone(phone) => phone.mode,
+        }
+    }
+
+    pub(crate) fn method(&self) -> Method {
+        match self {
+            Self::App(..) => Method::App,
+            Self::Phone(_) => Method::Sms,
+        }
+    }
 }
 
 /// New recovery codes, and the second factor that they were asked for with.
@@ -168,25 +201,53 @@ impl Claim for kind::Pending {
     }
 }
 
-impl Claim for kind::Confirmed {
-    type Body = ConfirmedApp;
+impl Claim for kind::PendingPhone {
+    type Body = PendingPhone;
 
-    fn put(body: &ConfirmedApp, e: &mut Put<'_>) -> PutResult {
+    fn put(body: &PendingPhone, e: &mut Put<'_>) -> PutResult {
         e.array(3)?;
-        kind::Pending::put(&body.app, e)?;
-        e.u64(body.step.get())?;
+        body.mode.put(e)?;
+        e.bytes(body.id.as_bytes())?;
+        body.phone.put(e)
+    }
+
+    fn get(d: &mut Get<'_>) -> GetResult<PendingPhone> {
+        match d.array()? {
+            Some(3) => Ok(PendingPhone {
+                mode: EnrollMode::get(d)?,
+                id: AuthenticatorId::from_bytes(get_array(d)?),
+                phone: Phone::get(d)?,
+            }),
+            _ => Err(DecodeError::message("a pending phone of another shape")),
+        }
+    }
+}
+
+impl Claim for kind::Confirmed {
+    type Body = Confirmed;
+
+    fn put(body: &Confirmed, e: &mut Put<'_>) -> PutResult {
+        match &body.authenticator {
+            ConfirmedAuthenticator::App(app, step) => {
+                e.array(3)?;
+                kind::Pending::put(app, e)?;
+                e.u64(step.get())?;
+            }
+            ConfirmedAuthenticator::Phone(phone) => {
+                e.array(2)?;
+                kind::PendingPhone::put(phone, e)?;
+            }
+        }
         put_codes(&body.recovery, e)
     }
 
-    fn get(d: &mut Get<'_>) -> GetResult<ConfirmedApp> {
-        match d.array()? {
-            Some(3) => Ok(ConfirmedApp {
-                app: kind::Pending::get(d)?,
-                step: TimeStep::new(d.u64()?),
-                recovery: get_codes(d)?,
-            }),
-            _ => Err(DecodeError::message("a confirmed app of another shape")),
-        }
+    fn get(d: &mut Get<'_>) -> GetResult<Confirmed> {
+        let authenticator = match d.array()? {
+            Some(3) => ConfirmedAuthenticator::App(kind::Pending::get(d)?, TimeStep::new(d.u64()?)),
+            Some(2) => ConfirmedAuthenticator::Phone(kind::PendingPhone::get(d)?),
+            _ => return Err(DecodeError::message("a confirmed authenticator of another shape")),
+        };
+        Ok(Confirmed { authenticator, recovery: get_codes(d)? })
     }
 }
 

@@ -14,8 +14,8 @@ use mfa_core::time::UnixSeconds;
 use mfa_policy::Purpose;
 
 pub(crate) use body::{
-    Claim, ConfirmedApp, EnrollMode, FreshCodes, PendingApp, Question, get_first_factor, get_parameters,
-    put_first_factor, put_parameters,
+    Claim, Confirmed, ConfirmedAuthenticator, EnrollMode, FreshCodes, PendingApp, PendingPhone, Question,
+    get_first_factor, get_parameters, put_first_factor, put_parameters,
 };
 
 use crate::codec::{
@@ -137,7 +137,7 @@ impl<K: Claim> Claims<K> {
     /// ends with the session.
     pub(crate) fn stand(&self, record: Option<&Record>) -> bool {
         let is_of_session = self.purpose != Purpose::Session;
-        self.epoch == record.map(|record| record.epoch)
+        Record::is_epoch(record, self.epoch)
             && (!is_of_session || record.is_none_or(|record| record.generation == self.generation))
     }
 
@@ -215,7 +215,12 @@ pub mod kind {
     #[non_exhaustive]
     pub struct Pending;
 
-    /// An authenticator app that has shown a right code; the recovery code waits to be saved.
+    /// A phone that a code was sent to, which has not been typed yet.
+    #[derive(Debug)]
+    #[non_exhaustive]
+    pub struct PendingPhone;
+
+    /// An authenticator that has shown a right code; the recovery code waits to be saved.
     #[derive(Debug)]
     #[non_exhaustive]
     pub struct Confirmed;
@@ -241,5 +246,6 @@ kinds! {
     Enroll = "enroll",
     Pending = "pending",
     Confirmed = "confirmed",
+    PendingPhone = "pending-phone",
     NewCode = "new-code",
 }

@@ -23,6 +23,7 @@ mod recovery;
 mod reset;
 mod secrets;
 mod skipping;
+mod texts;
 
 use common::World;
 

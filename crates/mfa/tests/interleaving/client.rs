@@ -11,7 +11,6 @@ use mfa_core::time::TimeStep;
 
 /// How a ceremony ended for its caller.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a handful of them live at a time")]
 pub enum Outcome {
     Success(Gain),
     Rejected(Rejection),

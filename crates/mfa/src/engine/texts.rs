@@ -1,0 +1,505 @@
+//! Codes by text: enrolling a phone, and sending what a challenge is answered with.
+
+use std::fmt;
+use std::time::Duration;
+
+use mfa_core::id::{AuthenticatorId, Epoch, ReservationId, SubjectKey};
+use mfa_core::phone::{Masked, PhoneNumber};
+use mfa_core::time::UnixSeconds;
+use mfa_policy::numbers::{Country, Destination, InvalidNational};
+use mfa_policy::{Decision, Purpose, Region};
+use mfa_sms::text::{Amount, Brand, Language, Payee, Purpose as TextPurpose, Text};
+use mfa_sms::{IdempotencyKey, TextMessage};
+use mfa_storage::{Spend, SpendOutcome};
+
+use super::enrollment::ConfirmedEnrollment;
+use super::{Inner, Menu, Mfa};
+use crate::assertion::Assertion;
+use crate::context::Context;
+use crate::decide::{self, Sending};
+use crate::error::{Error, Rejection, Unavailable};
+use crate::event::{Event, EventKind, EventMethod};
+use crate::random::Draw;
+use crate::record::{CodeUse, Phone, Record, Stored};
+use crate::texting::Texting;
+use crate::ticket::{Claims, Question, Ticket, kind};
+use crate::transaction::Transaction;
+
+/// That the person was told what codes by text are worth and agreed to get them, to the wording of this version. Make it
+/// only from their own click.
+///
+/// # Source
+/// NIST SP 800-63B-4 3.2.9; CTIA Messaging Principles (2023), 5.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "hosts write it as a literal, which reads as what it means")]
+pub struct Consent {
+    /// The host's own number of the notice and the sentence that were shown.
+    pub wording: u16,
+}
+
+/// A phone that waits for its first code to be typed.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct PendingPhone {
+    /// For [`Mfa::confirm_phone`] and [`Mfa::resend`].
+    pub ticket: Ticket<kind::PendingPhone>,
+    /// Until when it can be confirmed and activated.
+    pub expires_at: UnixSeconds,
+    /// The number, to be shown.
+    pub number: Masked,
+    /// Whether the text certainly went. If not, it may have gone all the same: the code is good.
+    pub is_certain: bool,
+}
+
+impl fmt::Debug for PendingPhone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingPhone").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// A code that was sent to answer a challenge.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct CodeSent {
+    /// For [`Mfa::verify`]: the same challenge, to be answered with this code.
+    pub ticket: Ticket<kind::Challenge>,
+    /// When the code is over.
+    pub expires_at: UnixSeconds,
+    /// Where it went, to be shown.
+    pub number: Masked,
+    /// Whether the text certainly went. If not, it may have gone all the same: the code is good.
+    pub is_certain: bool,
+}
+
+impl fmt::Debug for CodeSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CodeSent").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+impl Mfa {
+    /// The regions that this subject may have texts sent to now, for a page to choose from; none where it may use no texts.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the clock cannot tell the time.
+    pub fn countries(&self, ctx: &Context) -> Result<Vec<Country>, Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let policy = inner.policy();
+        let regions = policy.decide(ctx.subject().attributes(), now).sms_regions();
+        Ok(inner
+            .texting
+            .as_ref()
+            .map_or_else(Vec::new, |texting| texting.plan().countries(regions).collect()))
+    }
+
+    /// Reads a number as it was typed beside a chosen region: as it is dialled there, or internationally.
+    ///
+    /// # Errors
+    /// [`InvalidNational`], which says what is wrong with it. Whether a text may go there is judged when one is sent.
+    pub fn phone_number(&self, region: Region, typed: &str) -> Result<PhoneNumber, InvalidNational> {
+        let texting = self.inner.texting.as_ref().ok_or(InvalidNational::NotPrepared)?;
+        texting.plan().national(region, typed)
+    }
+
+    /// Sends a code to a number that the person says is theirs.
+    ///
+    /// # Errors
+    /// [`Rejection::Number`] for a number that policy refuses, [`Rejection::TextThrottled`] before another text may go,
+    /// [`Rejection::TextWithheld`] for a number that changed hands, [`Unavailable::Delivery`] when nothing was sent;
+    /// otherwise as [`Mfa::enroll_app`].
+    pub async fn enroll_phone(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::Enroll>,
+        number: &PhoneNumber,
+        consent: Consent,
+    ) -> Result<PendingPhone, Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let opened = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        let pending = crate::ticket::PendingPhone {
+            mode: opened.body,
+            id: AuthenticatorId::draw(&mut Draw(&*inner.random))?,
+            phone: Phone { number: number.clone(), consented_at: now, wording: consent.wording },
+        };
+        let claims = Claims::<kind::PendingPhone> {
+            issued_at: now,
+            expires_at: opened.expires_at,
+            epoch: opened.epoch,
+            first: opened.first,
+            purpose: opened.purpose,
+            generation: opened.generation,
+            body: pending,
+        };
+        inner.send_enrollment(ctx, claims, now).await
+    }
+
+    /// Sends another code to the number that is being enrolled. The one before is void.
+    ///
+    /// # Errors
+    /// As [`Mfa::enroll_phone`].
+    pub async fn resend(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::PendingPhone>,
+    ) -> Result<PendingPhone, Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        inner.send_enrollment(ctx, claims, now).await
+    }
+
+    /// Shows a pending phone again, for a page that was reloaded. Sends nothing.
+    ///
+    /// # Errors
+    /// As [`Mfa::enroll_app`].
+    pub async fn pending_phone(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::PendingPhone>,
+    ) -> Result<PendingPhone, Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        let method = mfa_policy::Method::Sms;
+        inner.enrolling(ctx, &claims, claims.body.mode, method, now, |_| Ok(())).await?;
+        let number = claims.body.phone.number.masked();
+        Ok(PendingPhone { ticket: ticket.clone(), expires_at: claims.expires_at, number, is_certain: true })
+    }
+
+    /// Checks the code that was sent to the number, and draws the recovery code. Nothing is active yet.
+    ///
+    /// # Errors
+    /// As [`Mfa::verify`]: guesses count, since whoever holds the ticket need not hold the phone.
+    pub async fn confirm_phone(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::PendingPhone>,
+        code: &str,
+    ) -> Result<ConfirmedEnrollment, Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let policy = inner.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let opened = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        let confirmed = inner
+            .transact(ctx, opened.epoch, inner.moment(ctx, &decision, now), |record, moment| {
+                let record = record.ok_or(Rejection::Expired)?;
+                Ok(decide::confirm_phone(record, &opened, code, moment)?)
+            })
+            .await?;
+        inner.came_back(&decision, &opened.body.phone.number);
+        let claims = Claims::<kind::Confirmed> {
+            issued_at: now,
+            expires_at: opened.expires_at,
+            epoch: opened.epoch,
+            first: opened.first,
+            purpose: opened.purpose,
+            generation: opened.generation,
+            body: confirmed,
+        };
+        Ok(ConfirmedEnrollment::of(inner.seal(ctx, &claims)?, &claims))
+    }
+
+    /// Sends a code to the subject's phone to answer a challenge with, and says so in the ticket that comes back. One that
+    /// was sent before for the same purpose is void.
+    ///
+    /// # Errors
+    /// As [`Mfa::enroll_phone`], and [`Rejection::Expired`] when the ticket is over or no phone is active.
+    pub async fn send_code(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::Challenge>,
+    ) -> Result<CodeSent, Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let policy = inner.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let opened = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        let record = inner.load(ctx, opened.epoch, now).await?.record.ok_or(Rejection::Expired)?;
+        let phone = record.active_phone().ok_or(Rejection::Expired)?.number.clone();
+        let code_use = CodeUse::Challenge(opened.purpose);
+        let told = opened.body.transaction.as_ref();
+        let sent = inner
+            .deliver(ctx, &decision, &phone, code_use, told, opened.epoch, now, |record, per_day, moment| {
+                let record = record.ok_or(Rejection::Expired)?;
+                Ok(decide::send_challenge(record, &opened, per_day, moment)?)
+            })
+            .await?;
+        let expires_at = now.plus(decision.sms_code_lifetime()).min(opened.expires_at);
+        let body = Question { method: Some(mfa_policy::Method::Sms), ..opened.body };
+        let claims = Claims::<kind::Challenge> { body, ..opened };
+        let ticket = inner.seal(ctx, &claims)?;
+        Ok(CodeSent { ticket, expires_at, number: phone.masked(), is_certain: sent.is_certain })
+    }
+
+    /// Begins to enroll a phone while signed in: the first one, one beside an app, or one that takes the place of the
+    /// number that there is, when it is active.
+    ///
+    /// # Errors
+    /// As [`Mfa::change_app`].
+    pub async fn change_phone(&self, ctx: &Context, assertion: &Assertion) -> Result<Menu, Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let policy = inner.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let record = inner.load(ctx, assertion.epoch(), now).await?.record;
+        let (proof, moment) = (assertion.proof(), inner.moment(ctx, &decision, now));
+        let body = decide::change_phone(record.as_ref(), proof, &moment)?;
+        inner.menu_while_signed_in(ctx, proof, body, record.as_ref(), &moment)
+    }
+
+    /// Stops texts to a region, or all of them, or lets them go again: at every node, from the next text on. It is told of
+    /// by an event.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it could not be committed.
+    pub async fn stop_texts(&self, region: Option<Region>, stop: bool) -> Result<(), Error> {
+        self.inner.stop_texts(region, stop).await
+    }
+
+    /// Where texts are stopped: each region, and `None` for all of them.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it cannot be told.
+    pub async fn stopped_texts(&self) -> Result<Vec<Option<Region>>, Error> {
+        let stops = self.inner.stops().await?;
+        Ok(stops.iter().map(|stop| Region::new(stop).ok()).collect())
+    }
+}
+
+/// Whether a text went for certain, and the epoch its code is on record under.
+struct Delivered {
+    is_certain: bool,
+    epoch: Epoch,
+}
+
+impl Inner {
+    async fn send_enrollment(
+        &self,
+        ctx: &Context,
+        mut claims: Claims<kind::PendingPhone>,
+        now: UnixSeconds,
+    ) -> Result<PendingPhone, Error> {
+        let policy = self.policy();
+        let decision = policy.decide(ctx.subject().attributes(), now);
+        let number = claims.body.phone.number.clone();
+        let delivered = self
+            .deliver(
+                ctx,
+                &decision,
+                &number,
+                CodeUse::Enrollment,
+                None,
+                claims.epoch,
+                now,
+                |record, per_day, moment| {
+                    Ok(decide::send_enrollment(record, &claims, &claims.body, per_day, moment)?)
+                },
+            )
+            .await?;
+        claims.epoch = Some(delivered.epoch);
+        let ticket = self.seal(ctx, &claims)?;
+        let (number, is_certain) = (number.masked(), delivered.is_certain);
+        Ok(PendingPhone { ticket, expires_at: claims.expires_at, number, is_certain })
+    }
+
+    /// Sends one text: asks whether it may go, reserves what it costs from the narrowest budget to the widest, puts its
+    /// code on record, and hands it over. What certainly did not go costs nobody anything.
+    #[expect(clippy::too_many_arguments, reason = "each is one of the things a text depends on")]
+    async fn deliver(
+        &self,
+        ctx: &Context,
+        decision: &Decision<'_>,
+        number: &PhoneNumber,
+        code_use: CodeUse,
+        transaction: Option<&Transaction>,
+        epoch: Option<Epoch>,
+        now: UnixSeconds,
+        mut decide: impl FnMut(
+            Option<Record>,
+            usize,
+            &mut decide::Moment<'_>,
+        ) -> Result<decide::Verdict<Sending>, Error>,
+    ) -> Result<Delivered, Error> {
+        let texting = self.texting.as_ref().ok_or(Rejection::NotAllowed)?;
+        let per_day = texting.budgets.subject_per_day;
+        // Asked first without any effect: what is refused anyway costs no budget and no question about the number.
+        let record = self.load(ctx, epoch, now).await?.record;
+        if let decide::Verdict::Refuse(rejection) =
+            decide(record, per_day, &mut self.moment(ctx, decision, now))?
+        {
+            return Err(rejection.into());
+        }
+        let destination = decision.sms_to(texting.plan(), number).map_err(Rejection::Number)?;
+        self.check_stops(destination).await?;
+        if texting.has_changed(number).await {
+            return self.withhold(ctx, decision, epoch, code_use, now).await;
+        }
+        let reservation = self.reserve(texting, ctx, number, destination, now).await?;
+        let committed = self
+            .transact(ctx, epoch, self.moment(ctx, decision, now), |record, moment| {
+                decide(record, per_day, moment)
+            })
+            .await;
+        let sending = match committed {
+            Ok(sending) => sending,
+            Err(error) => {
+                // Where the commit may have been applied after all, no text went for it: the budget is given back.
+                self.give_back(&reservation, now).await;
+                return Err(error);
+            }
+        };
+        if texting.conversions.sent(sending.destination.region(), now) {
+            self.stop_texts(Some(sending.destination.region()), true).await?;
+        }
+        self.hand_over(texting, ctx, decision, code_use, transaction, sending, &reservation, now).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is one of the things a text depends on")]
+    async fn hand_over(
+        &self,
+        texting: &Texting,
+        ctx: &Context,
+        decision: &Decision<'_>,
+        code_use: CodeUse,
+        transaction: Option<&Transaction>,
+        sending: Sending,
+        reservation: &ReservationId,
+        now: UnixSeconds,
+    ) -> Result<Delivered, Error> {
+        let text = Text::new(brand(ctx, texting), texting.origin.clone());
+        let language = Language::negotiate(ctx.languages());
+        let body = text.compose(&sending.code, &text_purpose(code_use, transaction), language);
+        let expires_at = now.plus(decision.sms_code_lifetime());
+        let key = IdempotencyKey::from_bytes(*reservation.as_bytes());
+        let message = TextMessage::new(sending.number, body, key, expires_at);
+        let sent = texting.sender.send(&message).await;
+        match sent {
+            Ok(_) => Ok(Delivered { is_certain: true, epoch: sending.epoch }),
+            Err(error) if !error.is_definite() => Ok(Delivered { is_certain: false, epoch: sending.epoch }),
+            Err(error) => {
+                // E10: given back in full, and counted as no failure of the person's.
+                self.give_back(reservation, now).await;
+                self.transact(ctx, None, self.moment(ctx, decision, now), |record, moment| {
+                    let record = record.ok_or(Rejection::Expired)?;
+                    Ok(decide::not_sent(record, code_use, now, moment))
+                })
+                .await?;
+                Err(Unavailable::Delivery(error).into())
+            }
+        }
+    }
+
+    async fn reserve(
+        &self,
+        texting: &Texting,
+        ctx: &Context,
+        number: &PhoneNumber,
+        destination: Destination,
+        now: UnixSeconds,
+    ) -> Result<ReservationId, Error> {
+        let buckets = texting.budgets.buckets(&self.sealer, ctx, number, destination.region());
+        let buckets = buckets.ok_or(Unavailable::MissingKey { id: self.sealer.current_id() })?;
+        let reservation = ReservationId::draw(&mut Draw(&*self.random))?;
+        let spend = Spend { reservation, buckets, lapses_after: RESERVATION_LIFETIME };
+        match self.storage.spend(&spend, now).await? {
+            SpendOutcome::Granted => Ok(reservation),
+            SpendOutcome::Exhausted { until, .. } => Err(Rejection::TextThrottled { until }.into()),
+        }
+    }
+
+    /// Storage that cannot take it back keeps it spent: the safe side.
+    async fn give_back(&self, reservation: &ReservationId, now: UnixSeconds) {
+        drop(self.storage.refund(reservation, now).await);
+    }
+
+    /// Tells that a text was withheld, where there is a record to tell it of.
+    async fn withhold<T>(
+        &self,
+        ctx: &Context,
+        decision: &Decision<'_>,
+        epoch: Option<Epoch>,
+        code_use: CodeUse,
+        now: UnixSeconds,
+    ) -> Result<T, Error> {
+        self.transact(ctx, epoch, self.moment(ctx, decision, now), |record, moment| {
+            let Some(record) = record else { return Ok(decide::Verdict::Refuse(Rejection::TextWithheld)) };
+            let event = Event::of(moment.ctx, EventKind::TextWithheld, now).with(EventMethod::Sms);
+            let event = match code_use {
+                CodeUse::Enrollment => event,
+                CodeUse::Challenge(purpose) => event.wanted_for(purpose),
+            };
+            Ok(decide::Verdict::<()>::commit(record, vec![event], Err(Rejection::TextWithheld)))
+        })
+        .await?;
+        Err(Rejection::TextWithheld.into())
+    }
+
+    /// Notes for the watch over toll fraud that a code was typed.
+    pub(super) fn came_back(&self, decision: &Decision<'_>, number: &PhoneNumber) {
+        if let Some(texting) = &self.texting
+            && let Ok(destination) = decision.sms_to(texting.plan(), number)
+        {
+            texting.conversions.verified(destination.region());
+        }
+    }
+
+    async fn check_stops(&self, destination: Destination) -> Result<(), Error> {
+        let stops = self.stops().await?;
+        let is_stopped = |stop: &str| stop == EVERYWHERE || stop == destination.region().as_str();
+        match stops.iter().any(|stop| is_stopped(stop)) {
+            true => Err(Unavailable::TextsStopped.into()),
+            false => Ok(()),
+        }
+    }
+
+    async fn stops(&self) -> Result<Vec<Box<str>>, Error> {
+        let key = stops_key()?;
+        let loaded = Stored::open(&self.sealer, &key, self.storage.load(&key).await?)?;
+        Ok(loaded.record.map(|record| record.stops).unwrap_or_default())
+    }
+
+    async fn stop_texts(&self, region: Option<Region>, stop: bool) -> Result<(), Error> {
+        let now = self.now()?;
+        let name = region.map_or(EVERYWHERE, Region::as_str);
+        let kind = if stop { EventKind::TextsStopped } else { EventKind::TextsResumed };
+        let event = Event::system(kind, now).named(name);
+        if let (Some(region), Some(texting), false) = (region, &self.texting, stop) {
+            texting.conversions.forget(region);
+        }
+        self.system_change(&stops_key()?, event, now, |record| {
+            record.stops.retain(|known| **known != *name);
+            if stop {
+                record.stops.push(Box::from(name));
+            }
+        })
+        .await
+    }
+}
+
+fn stops_key() -> Result<SubjectKey, Error> {
+    Ok(SubjectKey::system("texts").map_err(|_| Unavailable::RecordUnreadable)?)
+}
+
+/// The realm's name, as texts can carry it, or the host of the page.
+fn brand(ctx: &Context, texting: &Texting) -> Brand {
+    let short: String = ctx.realm().issuer().chars().take(Brand::MAX_CHARACTERS).collect();
+    Brand::parse(&short).unwrap_or_else(|_| Brand::from(&texting.origin))
+}
+
+fn text_purpose(code_use: CodeUse, transaction: Option<&Transaction>) -> TextPurpose {
+    match (code_use, transaction) {
+        (CodeUse::Enrollment, _) => TextPurpose::Enrollment,
+        (CodeUse::Challenge(Purpose::Transaction), Some(transaction)) => {
+            let amount = format!("{} {}", transaction.amount(), transaction.currency());
+            match (Amount::parse(&amount), Payee::parse(transaction.payee())) {
+                (Ok(amount), Ok(payee)) => TextPurpose::Payment { amount, payee },
+                // No text leaves out what it is for: without the amount this reads as what it is, a confirmation.
+                _ => TextPurpose::StepUp,
+            }
+        }
+        (CodeUse::Challenge(Purpose::Session), _) => TextPurpose::SignIn,
+        (CodeUse::Challenge(Purpose::Manage), _) => TextPurpose::Management,
+        _ => TextPurpose::StepUp,
+    }
+}
+
+/// Stands for every region in what is stopped.
+const EVERYWHERE: &str = "*";
+/// A sender answers within ten seconds, or is given up; after this nothing is given back any more.
+const RESERVATION_LIFETIME: Duration = Duration::from_secs(10 * 60);
