@@ -110,7 +110,7 @@ impl Moment<'_> {
     }
 
     /// Whether the authenticator may prove anything, by the policy of this moment. A number is judged anew each time.
-    fn allows(&self, kind: &AuthenticatorKind) -> bool {
+    pub(crate) fn allows(&self, kind: &AuthenticatorKind) -> bool {
         match kind {
             AuthenticatorKind::App(_) => self.decision.methods().contains(Method::App),
             AuthenticatorKind::Phone(phone) => {

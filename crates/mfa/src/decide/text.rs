@@ -40,7 +40,7 @@ pub(crate) fn send_challenge(
     if !claims.stand(Some(&record)) {
         return Ok(Verdict::Refuse(Rejection::Expired));
     }
-    let Some(number) = record.active_phone().map(|phone| phone.number.clone()) else {
+    let Some(number) = record.phone().map(|phone| phone.number.clone()) else {
         return Ok(Verdict::Refuse(Rejection::Expired));
     };
     // Nothing that could not be compared is worth a text.
@@ -128,7 +128,7 @@ pub(super) fn verify(
     if !claims.stand(Some(&record)) {
         return Ok(Verdict::Refuse(Rejection::Expired));
     }
-    let Some(phone) = record.active_phone().cloned() else { return Ok(Verdict::Refuse(Rejection::Expired)) };
+    let Some(phone) = record.phone().cloned() else { return Ok(Verdict::Refuse(Rejection::Expired)) };
     if !moment.allows(&crate::record::AuthenticatorKind::Phone(phone.clone())) {
         return Ok(Verdict::Refuse(Rejection::NotAllowed));
     }

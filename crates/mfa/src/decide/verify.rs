@@ -73,7 +73,7 @@ pub(crate) fn verify(
 fn answers_by_text(record: &Record, claims: &Claims<kind::Challenge>) -> bool {
     match claims.body.method {
         Some(method) => method == Method::Sms,
-        None => record.active_apps().next().is_none() && record.active_phone().is_some(),
+        None => record.active_apps().next().is_none() && record.phone().is_some(),
     }
 }
 
@@ -101,7 +101,7 @@ pub(super) fn accepted(
         ..Proof::of_both(claims.first.clone(), SecondFactor { method, at: now }, &record, now)
     };
     #[cfg(feature = "sms")]
-    let texted = record.active_phone().filter(|_| method == Method::Sms).map(|phone| phone.number.clone());
+    let texted = record.phone().filter(|_| method == Method::Sms).map(|phone| phone.number.clone());
     let verified = Verified {
         proof,
         device,

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use mfa_core::id::{AuthenticatorId, Pseudonym};
+use mfa_core::phone::Masked;
 use mfa_core::throttle::Throttled;
 use mfa_core::time::UnixSeconds;
-use mfa_policy::{Method, Obligation, Purpose};
+use mfa_policy::{Method, Methods, Obligation, Purpose};
 use zeroize::Zeroizing;
 
 use super::enrollment::in_lines;
@@ -14,7 +15,7 @@ use crate::assertion::{Assertion, Proof};
 use crate::context::Context;
 use crate::decide::{self, Moment};
 use crate::error::{Error, Rejection};
-use crate::record::{AuthenticatorState, Record};
+use crate::record::{AuthenticatorKind, AuthenticatorState, Record};
 use crate::ticket::{Claims, EnrollMode, FreshCodes, Ticket, kind};
 
 /// What is on record of a subject, free of secrets: for its own page, and for whoever may reset it.
@@ -39,6 +40,8 @@ pub struct Overview {
     pub pseudonym: Option<Pseudonym>,
     /// Whether policy lets the subject use MFA, or demands it, at this moment.
     pub obligation: Obligation,
+    /// The methods that policy allows the subject at this moment.
+    pub methods: Methods,
 }
 
 impl Overview {
@@ -58,6 +61,10 @@ pub struct AuthenticatorView {
     pub method: Option<Method>,
     /// Whether it can prove anything.
     pub status: AuthenticatorStatus,
+    /// Whether policy lets it prove anything at this moment. Of a phone, its number is judged anew each time.
+    pub is_allowed: bool,
+    /// A phone's number, to be shown.
+    pub number: Option<Masked>,
     /// When it was activated.
     pub bound_at: UnixSeconds,
     /// When it last proved anything.
@@ -124,13 +131,14 @@ impl Mfa {
                 needs_binding_code: false,
                 pseudonym: None,
                 obligation,
+                methods: moment.methods(),
             });
         };
         let remembered = |device: &&crate::record::Device| {
             decision.remember_device().is_some_and(|life| record.device(&device.id, life, now).is_some())
         };
         Ok(Overview {
-            authenticators: views(&record),
+            authenticators: views(&record, &moment),
             recovery_codes: record.recovery.as_ref().map_or(0, |set| set.digests.len()),
             recovery_codes_issued_at: record.recovery.as_ref().map(|set| set.issued_at),
             is_recovering: record.recovering.is_some(),
@@ -142,6 +150,7 @@ impl Mfa {
             needs_binding_code: record.binding.is_some(),
             pseudonym: Some(record.pseudonym),
             obligation,
+            methods: moment.methods(),
         })
     }
 
@@ -300,7 +309,7 @@ impl Inner {
     }
 }
 
-fn views(record: &Record) -> Vec<AuthenticatorView> {
+fn views(record: &Record, moment: &Moment<'_>) -> Vec<AuthenticatorView> {
     let view = |one: &crate::record::Authenticator| AuthenticatorView {
         id: one.id,
         method: one.kind.method(),
@@ -309,6 +318,11 @@ fn views(record: &Record) -> Vec<AuthenticatorView> {
             AuthenticatorState::Suspended => AuthenticatorStatus::Suspended,
             AuthenticatorState::Disabled => AuthenticatorStatus::Disabled,
             AuthenticatorState::Other(_) => AuthenticatorStatus::Unknown,
+        },
+        is_allowed: moment.allows(&one.kind),
+        number: match &one.kind {
+            AuthenticatorKind::Phone(phone) => Some(phone.number.masked()),
+            _ => None,
         },
         bound_at: one.bound_at,
         last_used_at: one.last_used_at,

@@ -1,7 +1,8 @@
 //! From a right first factor to an assertion, and what an assertion is worth later.
 
+use mfa_core::phone::Masked;
 use mfa_core::time::UnixSeconds;
-use mfa_policy::{Methods, Purpose};
+use mfa_policy::{Method, Methods, Purpose};
 
 use super::{Inner, Mfa};
 use crate::assertion::{Assertion, Proof};
@@ -75,6 +76,12 @@ pub struct ChallengeStatus {
     pub purpose: Purpose,
     /// What is confirmed, where the purpose is a transaction. Show this, and nothing that the request brought.
     pub transaction: Option<Transaction>,
+    /// The method that was chosen to answer with; for [`Method::Sms`] a text has been asked for.
+    pub chosen: Option<Method>,
+    /// The number that a text goes to, where the subject can answer with one.
+    pub number: Option<Masked>,
+    /// Until when no other text goes, if it is so.
+    pub next_text_at: Option<UnixSeconds>,
     /// For how long this device would be remembered if asked, where policy allows that.
     pub remember_for: Option<std::time::Duration>,
 }
@@ -165,9 +172,36 @@ impl Mfa {
         let (methods, throttled_until) =
             decide::challenge_status(&record, &claims, &inner.moment(ctx, &decision, now))?;
         let Claims { expires_at, purpose, body, .. } = claims;
-        let transaction = body.transaction;
-        let remember_for = decision.remember_device().filter(|_| purpose == Purpose::Session);
-        Ok(ChallengeStatus { methods, throttled_until, expires_at, purpose, transaction, remember_for })
+        let Question { method: chosen, transaction } = body;
+        let by_text = methods.contains(Method::Sms);
+        Ok(ChallengeStatus {
+            methods,
+            throttled_until,
+            expires_at,
+            purpose,
+            transaction,
+            chosen,
+            number: record.phone().filter(|_| by_text).map(|phone| phone.number.masked()),
+            next_text_at: if by_text { inner.next_text_at(&record, now) } else { None },
+            remember_for: decision.remember_device().filter(|_| purpose == Purpose::Session),
+        })
+    }
+
+    /// Says in the ticket with which method the challenge will be answered, where there is a choice. For a code by text,
+    /// [`Mfa::send_code`] says it too, and sends one.
+    ///
+    /// # Errors
+    /// [`Rejection::Expired`] when the ticket is over.
+    pub fn choose(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::Challenge>,
+        method: Method,
+    ) -> Result<Ticket<kind::Challenge>, Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let opened = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        let body = Question { method: Some(method), ..opened.body };
+        inner.seal(ctx, &Claims::<kind::Challenge> { body, ..opened })
     }
 
     /// Checks a typed code. One read and one commit, whatever the outcome.
@@ -298,6 +332,18 @@ impl Mfa {
 }
 
 impl Inner {
+    /// Until when the subject gets no other text.
+    #[cfg_attr(not(feature = "sms"), expect(clippy::unused_self, reason = "no texts are sent"))]
+    fn next_text_at(&self, record: &Record, now: UnixSeconds) -> Option<UnixSeconds> {
+        #[cfg(feature = "sms")]
+        return record.texts.wait(now, self.texting.as_ref()?.budgets.subject_per_day);
+        #[cfg(not(feature = "sms"))]
+        {
+            let _ = (record, now);
+            None
+        }
+    }
+
     pub(super) fn seal<K: Claim>(&self, ctx: &Context, claims: &Claims<K>) -> Result<Ticket<K>, Error> {
         claims.seal(&self.sealer, &*self.random, ctx)
     }

@@ -212,7 +212,7 @@ impl Mfa {
         let decision = policy.decide(ctx.subject().attributes(), now);
         let opened = Claims::open(ticket, &inner.sealer, ctx, now)?;
         let record = inner.load(ctx, opened.epoch, now).await?.record.ok_or(Rejection::Expired)?;
-        let phone = record.active_phone().ok_or(Rejection::Expired)?.number.clone();
+        let phone = record.phone().ok_or(Rejection::Expired)?.number.clone();
         let code_use = CodeUse::Challenge(opened.purpose);
         let told = opened.body.transaction.as_ref();
         let sent = inner

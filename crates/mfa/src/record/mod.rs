@@ -136,8 +136,7 @@ impl Record {
     }
 
     /// The active phone.
-    #[cfg(feature = "sms")]
-    pub(crate) fn active_phone(&self) -> Option<&Phone> {
+    pub(crate) fn phone(&self) -> Option<&Phone> {
         self.active().find_map(|one| match &one.kind {
             AuthenticatorKind::Phone(phone) => Some(phone),
             _ => None,
