@@ -8,8 +8,8 @@ use thiserror::Error;
 use toml::{Table, Value};
 
 pub use words::{
-    AlertTexts, AppTexts, BindTexts, ChallengeTexts, CommonTexts, MethodTexts, ProblemTexts, RecoverTexts,
-    RequiredTexts, SaveTexts, SecurityTexts, Texts, VerifyTexts,
+    AlertTexts, AppTexts, BindTexts, ChallengeTexts, CommonTexts, MethodTexts, PhoneTexts, ProblemTexts,
+    RecoverTexts, RequiredTexts, SaveTexts, SecurityTexts, TextCodeTexts, Texts, VerifyTexts,
 };
 
 /// The texts in every language that the pages speak.

@@ -1,9 +1,10 @@
 //! The words of one language, and the sentences made of them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
-use mfa::{EventKind, UnixSeconds};
+use mfa::{EventKind, EventMethod, UnixSeconds};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
@@ -29,6 +30,10 @@ texts! {
         method: MethodTexts,
         /// "Secure Your Account".
         app: AppTexts,
+        /// "Set Up SMS Verification".
+        phone: PhoneTexts,
+        /// "Enter Verification Code".
+        text_code: TextCodeTexts,
         /// "Save Your Recovery Code".
         save: SaveTexts,
         /// "Two-Factor Authentication".
@@ -41,8 +46,11 @@ texts! {
         verify: VerifyTexts,
         /// "Password & Security".
         security: SecurityTexts,
-        /// What happened, by the name of the event ([`EventKind::name`](mfa::EventKind::name)).
+        /// What happened, by the name of the event ([`EventKind::name`](mfa::EventKind::name)), with `_sms` behind it where
+        /// an event of a phone has words of its own. [`Texts::event`] chooses.
         events: BTreeMap<String, String>,
+        /// The countries of phone numbers, by their ISO 3166-1 code of two letters.
+        countries: BTreeMap<String, String>,
         /// Sentences about refused input.
         alert: AlertTexts,
         /// Pages that end a ceremony.
@@ -98,6 +106,10 @@ texts! {
         app: String,
         /// What the app is.
         app_detail: String,
+        /// Text messages.
+        sms: String,
+        /// What text messages are, and that they are less safe.
+        sms_detail: String,
         /// Why text messages are not on the list.
         no_sms: String,
     }
@@ -126,6 +138,44 @@ texts! {
         tip_clock: String,
     }
 
+    /// "Set Up SMS Verification".
+    PhoneTexts {
+        /// The title.
+        title: String,
+        /// What to do.
+        lead: String,
+        /// The label of the choice of countries.
+        country_label: String,
+        /// The label of the field.
+        phone_label: String,
+        /// How the number may be written.
+        phone_hint: String,
+        /// What is risky about text messages.
+        notice: String,
+        /// What sending agrees to.
+        consent: String,
+        /// The button that sends.
+        send: String,
+        /// The link to the app instead.
+        instead: String,
+    }
+
+    /// "Enter Verification Code".
+    TextCodeTexts {
+        /// The title.
+        title: String,
+        /// That a text was sent to `{number}`: [`Texts::text_sent`].
+        sent: String,
+        /// That a text to `{number}` may not have been sent: [`Texts::text_unsure`].
+        unsure: String,
+        /// The button that sends another code.
+        resend: String,
+        /// Which of several codes works.
+        latest: String,
+        /// The link back to the number.
+        change: String,
+    }
+
     /// "Save Your Recovery Code".
     SaveTexts {
         /// The title.
@@ -152,6 +202,12 @@ texts! {
     ChallengeTexts {
         /// The title.
         title: String,
+        /// What to do where there are several methods.
+        choose: String,
+        /// What choosing the phone does, with its `{number}`: [`Texts::text_to`].
+        to_number: String,
+        /// The link back to the choice.
+        other: String,
         /// What to do.
         lead: String,
         /// The link to the recovery code page.
@@ -238,6 +294,24 @@ texts! {
         change_app: String,
         /// The button that removes it.
         remove_app: String,
+        /// The heading of the phone.
+        phone: String,
+        /// That there is no phone.
+        no_phone: String,
+        /// A phone's `{number}`, in use since `{date}`: [`Texts::phone_since`].
+        phone_since: String,
+        /// A phone that policy does not allow any more.
+        phone_refused: String,
+        /// A phone that counts as lost.
+        phone_suspended: String,
+        /// A phone that too many wrong codes disabled.
+        phone_disabled: String,
+        /// The button for the first phone.
+        add_phone: String,
+        /// The button for another phone.
+        change_phone: String,
+        /// The button that removes it.
+        remove_phone: String,
         /// The heading of the recovery code.
         recovery_code: String,
         /// When it was saved: `{date}`.
@@ -288,6 +362,26 @@ texts! {
         no_method: String,
         /// The method is not allowed.
         method_not_allowed: String,
+        /// Not the form of a phone number.
+        number_malformed: String,
+        /// The form of a phone number that nobody can have.
+        number_invalid: String,
+        /// A number of another country than the chosen one.
+        number_other_country: String,
+        /// A number of a country that policy does not allow.
+        number_not_allowed: String,
+        /// A number that cannot take text messages.
+        number_not_mobile: String,
+        /// The national 0 behind the country's code.
+        number_trunk_zero: String,
+        /// The former 1 behind the code of Mexico.
+        number_old_mexican: String,
+        /// Delivery is down.
+        text_not_sent: String,
+        /// Nothing was sent, because the number may belong to somebody else now.
+        text_withheld: String,
+        /// No text before `{time}`: [`Texts::too_many_texts`].
+        too_many_texts: String,
         /// The offer can no longer be declined.
         skip_not_allowed: String,
     }
@@ -353,18 +447,58 @@ impl Texts {
         self.challenge.remember.replace("{days}", &days.to_string())
     }
 
-    /// What happened, for people.
-    pub fn event(&self, kind: EventKind) -> &str {
-        let known = self.events.get(kind.name()).or_else(|| self.events.get("unknown"));
+    /// What happened, for people, and in the words of a phone where `method` says that it was about one.
+    pub fn event(&self, kind: EventKind, method: Option<EventMethod>) -> &str {
+        let name = kind.name();
+        let of_phone = match method {
+            Some(EventMethod::Sms) => self.events.get(&format!("{name}_sms")),
+            _ => None,
+        };
+        let known = of_phone.or_else(|| self.events.get(name)).or_else(|| self.events.get("unknown"));
         known.map_or("", String::as_str)
     }
 
     /// The throttling sentence with its time, such as `14:05:30 UTC`.
     pub fn too_many(&self, until: UnixSeconds) -> String {
-        let (hour, minute, second) = calendar(until).to_hms();
-        let time = format!("{hour:02}:{minute:02}:{second:02} UTC");
-        self.alert.too_many.replace("{time}", &time)
+        self.alert.too_many.replace("{time}", &time(until))
     }
+
+    /// When the next text can be sent, as a time such as `14:05:30 UTC`.
+    pub fn too_many_texts(&self, until: UnixSeconds) -> String {
+        self.alert.too_many_texts.replace("{time}", &time(until))
+    }
+
+    /// That a text was sent to `number`. Give it masked: it is shown as it is.
+    pub fn text_sent(&self, number: impl fmt::Display) -> String {
+        self.text_code.sent.replace("{number}", &number.to_string())
+    }
+
+    /// That a text to `number`, masked, may not have been sent.
+    pub fn text_unsure(&self, number: impl fmt::Display) -> String {
+        self.text_code.unsure.replace("{number}", &number.to_string())
+    }
+
+    /// What choosing the phone does: a text goes to its `number`, masked.
+    pub fn text_to(&self, number: impl fmt::Display) -> String {
+        self.challenge.to_number.replace("{number}", &number.to_string())
+    }
+
+    /// A phone's `number`, masked, and since when it is in use.
+    pub fn phone_since(&self, number: impl fmt::Display, since: UnixSeconds) -> String {
+        let line = self.security.phone_since.replace("{date}", &self.date(since));
+        line.replace("{number}", &number.to_string())
+    }
+
+    /// The name of a country by its ISO 3166-1 code of two upper-case letters. A host that allows numbers of more
+    /// countries than these shows its own name or the code.
+    pub fn country(&self, iso_code: &str) -> Option<&str> {
+        self.countries.get(iso_code).map(String::as_str)
+    }
+}
+
+fn time(moment: UnixSeconds) -> String {
+    let (hour, minute, second) = calendar(moment).to_hms();
+    format!("{hour:02}:{minute:02}:{second:02} UTC")
 }
 
 fn calendar(moment: UnixSeconds) -> OffsetDateTime {
