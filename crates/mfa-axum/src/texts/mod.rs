@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 use toml::{Table, Value};
 
+use crate::language::{SIMPLIFIED, TRADITIONAL, chinese_script, fallbacks};
+
 pub use words::{
     AlertTexts, AppTexts, BindTexts, ChallengeTexts, CommonTexts, MethodTexts, PhoneTexts, ProblemTexts,
     RecoverTexts, RequiredTexts, SaveTexts, SecurityTexts, TextCodeTexts, Texts, VerifyTexts,
@@ -22,7 +24,8 @@ pub use words::{
 /// let catalogue = Catalogue::builtin().with_language("es-MX", &mexico)?;
 /// assert_eq!(catalogue.select(["es-MX", "en"]).0, "es-MX");
 /// assert_eq!(catalogue.select(["es-AR", "en"]).0, "es");
-/// assert_eq!(catalogue.select(["de"]).0, "en");
+/// assert_eq!(catalogue.select(["zh-HK"]).0, "zh-Hant");
+/// assert_eq!(catalogue.select(["pt-BR"]).0, "en");
 /// # Ok::<(), mfa_axum::TextsError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -33,17 +36,19 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// English, the default, and Spanish.
+    /// English, the default, Spanish, French, German, Italian, and Chinese in traditional characters.
     #[expect(
         clippy::expect_used,
         clippy::missing_panics_doc,
-        reason = "both files are part of this crate, and a test loads them"
+        reason = "the files are part of this crate, and a test loads them"
     )]
     pub fn builtin() -> Self {
-        read(ENGLISH)
+        let english = read(ENGLISH).map_err(|fault| TextsError { language: Box::from("en"), fault });
+        english
             .map(|english| Self { english, others: Vec::new() })
-            .map_err(|fault| TextsError { language: Box::from("en"), fault })
-            .and_then(|catalogue| catalogue.with_language("es", include_str!("../../texts/es.toml")))
+            .and_then(|english| {
+                TRANSLATIONS.iter().try_fold(english, |all, (tag, toml)| all.with_language(tag, toml))
+            })
             .expect("the built-in texts are complete")
     }
 
@@ -62,14 +67,28 @@ impl Catalogue {
         Ok(self)
     }
 
-    /// The tag and the texts of the first wanted language that is known, by itself or by its first part (`es-MX` is
+    /// The tag and the texts of the first wanted language that is known, by itself or by its first parts (`es-MX` is
     /// answered with `es`), otherwise of English.
+    ///
+    /// Chinese goes by its script: `zh-TW`, `zh-HK` and `zh-MO` are answered with `zh-Hant`, `zh-CN` and `zh-SG` never
+    /// are. `zh` alone may be either, unless another wanted tag tells that simplified characters are meant, as in the
+    /// `zh-CN,zh;q=0.9` of browsers.
     pub fn select<'a>(&self, wanted: impl IntoIterator<Item = &'a str>) -> (&str, &Texts) {
-        let chosen = wanted.into_iter().find_map(|tag| {
-            let primary = tag.split('-').next().unwrap_or(tag);
-            self.find(tag).or_else(|| self.find(primary))
+        let wanted: Vec<&str> = wanted.into_iter().collect();
+        let script = wanted.iter().find_map(|tag| chinese_script(tag));
+        let chosen = wanted.iter().find_map(|tag| {
+            let known = fallbacks(tag).iter().find_map(|tag| self.find(tag));
+            known.or_else(|| if tag.eq_ignore_ascii_case("zh") { self.chinese(script) } else { None })
         });
         chosen.unwrap_or(("en", &self.english))
+    }
+
+    /// The answer to `zh` alone: the script that was told, else whichever there is, simplified first as in CLDR.
+    fn chinese(&self, script: Option<&str>) -> Option<(&str, &Texts)> {
+        match script {
+            Some(script) => self.find(script),
+            None => self.find(SIMPLIFIED).or_else(|| self.find(TRADITIONAL)),
+        }
     }
 
     fn find(&self, tag: &str) -> Option<(&str, &Texts)> {
@@ -163,12 +182,22 @@ fn placeholders(text: &str) -> BTreeSet<&str> {
 }
 
 const ENGLISH: &str = include_str!("../../texts/en.toml");
+const TRANSLATIONS: [(&str, &str); 5] = [
+    ("es", include_str!("../../texts/es.toml")),
+    ("fr", include_str!("../../texts/fr.toml")),
+    ("de", include_str!("../../texts/de.toml")),
+    ("it", include_str!("../../texts/it.toml")),
+    (TRADITIONAL, include_str!("../../texts/zh-Hant.toml")),
+];
 
 #[cfg(test)]
 mod tests {
-    use mfa::UnixSeconds;
+    use axum::http::HeaderMap;
+    use axum::http::header::ACCEPT_LANGUAGE;
+    use mfa::{EventKind, EventMethod, UnixSeconds};
 
     use super::*;
+    use crate::accepted_languages;
 
     #[test]
     fn the_english_titles_are_those_of_the_product() {
@@ -181,27 +210,168 @@ mod tests {
         assert_eq!(en.save.title, "Save Your Recovery Code");
         assert_eq!(en.challenge.title, "Two-Factor Authentication");
         assert_eq!(en.recover.title, "Use a Recovery Code");
+        assert_eq!(en.phone.title, "Set Up SMS Verification");
+        assert_eq!(en.phone.send, "Send Text Message");
+        assert_eq!(en.text_code.title, "Enter Verification Code");
+        assert_eq!(en.text_code.resend, "Resend New Code");
+        assert_eq!(en.security.add_phone, "Add Phone Number");
         assert_eq!(en.save.saved, "I Have Securely Saved This Code");
         assert_eq!(en.app.trouble, "Trouble Scanning");
         assert!(en.alert.wrong_code.contains("wrong or expired code"));
         assert!(en.alert.already_used.contains("code already used, wait for the next one"));
         assert!(en.alert.too_many.contains("too many attempts, try again at {time}"));
+        assert!(en.alert.number_not_allowed.contains("number not in an allowed country"));
+        assert!(en.alert.number_not_mobile.contains("not a mobile number"));
+        assert!(en.alert.text_not_sent.contains("text could not be sent"));
+        assert!(en.alert.text_withheld.contains("text could not be sent"));
+        assert!(en.alert.too_many_texts.contains("too many"));
         assert!(en.problem.expired.contains("this page has expired, start again"));
     }
 
     #[test]
-    fn every_language_has_every_text_and_they_differ() {
+    fn no_text_is_left_in_english() {
+        let words = |toml: &str| {
+            let mut words = Vec::new();
+            flatten("", &Value::Table(toml.parse().unwrap()), &mut words);
+            words
+        };
+        let english = words(ENGLISH);
+        for (tag, toml) in TRANSLATIONS {
+            let (_, alike) = ALIKE.iter().find(|(language, _)| *language == tag).unwrap();
+            let translated = words(toml);
+            assert_eq!(translated.len(), english.len(), "{tag}");
+            let same: Vec<&str> = english
+                .iter()
+                .filter(|text| translated.contains(text))
+                .map(|(_, text)| text.as_str())
+                .collect();
+            assert_eq!(same, *alike, "{tag}");
+        }
+    }
+
+    /// The texts that are the same word in English, by their keys.
+    const ALIKE: [(&str, &[&str]); 5] = [
+        ("es", &["Australia", "Hong Kong"]),
+        ("fr", &["Canada", "France", "Hong Kong"]),
+        ("de", &["April", "August", "September", "November"]),
+        ("it", &["Australia", "Canada", "Hong Kong", "Singapore", "Password"]),
+        ("zh-Hant", &[]),
+    ];
+
+    fn flatten(key: &str, value: &Value, into: &mut Vec<(String, String)>) {
+        match value {
+            Value::Table(table) => {
+                table.iter().for_each(|(name, value)| flatten(&format!("{key}.{name}"), value, into));
+            }
+            Value::Array(array) => {
+                array.iter().enumerate().for_each(|(at, value)| flatten(&format!("{key}.{at}"), value, into));
+            }
+            value => into.push((key.to_owned(), value.as_str().unwrap().to_owned())),
+        }
+    }
+
+    #[test]
+    fn each_language_writes_dates_its_own_way() {
         let catalogue = Catalogue::builtin();
-        let (en, es) = (catalogue.select(["en"]).1, catalogue.select(["es-MX"]).1);
-        assert_ne!(en.required.title, es.required.title);
-        assert_eq!(es.date(UnixSeconds::new(1_800_000_000)), "15 de enero de 2027");
-        assert_eq!(en.date(UnixSeconds::new(1_800_000_000)), "January 15, 2027");
-        assert!(en.too_many(UnixSeconds::new(1_800_000_330)).ends_with("try again at 08:05:30 UTC."));
+        let moment = UnixSeconds::new(1_800_000_330);
+        for (tag, date, since, too_many) in [
+            ("en", "January 15, 2027", "Remembered on January 15, 2027.", "try again at 08:05:30 UTC."),
+            ("es", "15 de enero de 2027", "Recordado el 15 de enero de 2027.", "a las 08:05:30 UTC."),
+            ("fr", "15 janvier 2027", "Mémorisé le 15 janvier 2027.", "réessayez à 08:05:30 UTC."),
+            ("de", "15. Januar 2027", "Gemerkt seit dem 15. Januar 2027.", "um 08:05:30 UTC erneut."),
+            ("it", "15 gennaio 2027", "Ricordato in data 15 gennaio 2027.", "riprovi alle 08:05:30 UTC."),
+            ("zh-Hant", "2027年1月15日", "於2027年1月15日記住。", "請於 08:05:30 UTC 再試一次。"),
+        ] {
+            let (lang, texts) = catalogue.select([tag]);
+            assert_eq!((lang, texts.date(moment).as_str()), (tag, date));
+            assert_eq!(texts.date_and_time(moment), format!("{date} 08:05 UTC"));
+            assert_eq!(texts.security.device_since.replace("{date}", date), since);
+            assert!(texts.too_many(moment).ends_with(too_many), "{}", texts.too_many(moment));
+        }
+    }
+
+    #[test]
+    fn a_request_is_answered_in_the_language_it_asks_for() {
+        let catalogue = Catalogue::builtin();
+        for (header, lang) in [
+            ("de-AT", "de"),
+            ("DE", "de"),
+            ("de-CH-1996", "de"),
+            ("fr-CA", "fr"),
+            ("it", "it"),
+            ("es_MX", "es"),
+            ("pt-BR, it;q=0.7, en;q=0.8", "en"),
+            ("pt-BR, it;q=0.8, en;q=0.7", "it"),
+            ("pt", "en"),
+            ("deu", "en"),
+            ("*", "en"),
+            ("", "en"),
+            ("zh", "zh-Hant"),
+            ("zh-TW", "zh-Hant"),
+            ("zh-tw,zh;q=0.9,en;q=0.8", "zh-Hant"),
+            ("zh-HK", "zh-Hant"),
+            ("zh-MO", "zh-Hant"),
+            ("zh-Hant", "zh-Hant"),
+            ("zh-Hant-TW", "zh-Hant"),
+            ("zh-hant-CN", "zh-Hant"),
+            ("zh-CN", "en"),
+            ("zh-CN,zh;q=0.9", "en"),
+            ("zh-CN,zh;q=0.9,de;q=0.8", "de"),
+            ("zh-Hans", "en"),
+            ("zh-Hans-HK,zh;q=0.5", "en"),
+            ("zh-SG", "en"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_LANGUAGE, header.parse().unwrap());
+            let wanted = accepted_languages(&headers);
+            let (chosen, _) = catalogue.select(wanted.iter().map(String::as_str));
+            assert_eq!(chosen, lang, "{header}");
+        }
+    }
+
+    #[test]
+    fn simplified_chinese_of_the_host_is_found() {
+        let catalogue = Catalogue::builtin().with_language("zh-Hans", ENGLISH).unwrap();
+        for (tag, lang) in [("zh-CN", "zh-Hans"), ("zh", "zh-Hans"), ("zh-TW", "zh-Hant")] {
+            assert_eq!(catalogue.select([tag]).0, lang);
+        }
+        assert_eq!(catalogue.select(["zh-Hant-TW", "zh"]).0, "zh-Hant");
+    }
+
+    #[test]
+    fn an_event_of_a_phone_has_words_of_its_own_where_there_are_some() {
+        let catalogue = Catalogue::builtin();
+        let (_, en) = catalogue.select([]);
+        for (kind, method, words) in [
+            (EventKind::AuthenticatorActivated, Some(EventMethod::Sms), "Phone number added"),
+            (EventKind::AuthenticatorActivated, Some(EventMethod::App), "Authenticator app added"),
+            (EventKind::AuthenticatorActivated, None, "Authenticator app added"),
+            (EventKind::Verified, Some(EventMethod::Sms), "Code accepted"),
+            (EventKind::Unknown(9_999), Some(EventMethod::Sms), "Something else happened"),
+        ] {
+            assert_eq!(en.event(kind, method), words);
+        }
+    }
+
+    #[test]
+    fn the_sentences_about_texts_say_number_and_time() {
+        let catalogue = Catalogue::builtin();
+        let (number, moment) = ("+•••••••••23", UnixSeconds::new(1_800_000_330));
+        for tag in ["en", "es", "fr", "de", "it", "zh-Hant"] {
+            let (_, texts) = catalogue.select([tag]);
+            for sentence in [texts.text_sent(number), texts.text_unsure(number), texts.text_to(number)] {
+                assert!(sentence.contains(number) && !sentence.contains('{'), "{sentence}");
+            }
+            let since = texts.phone_since(number, moment);
+            assert!(since.starts_with(number) && since.contains(&texts.date(moment)), "{since}");
+            assert!(texts.too_many_texts(moment).contains("08:05:30 UTC"), "{tag}");
+            assert!(texts.country("US").is_some() && texts.country("us").is_none(), "{tag}");
+        }
     }
 
     #[test]
     fn a_faulty_translation_is_refused_by_the_name_of_its_key() {
-        let fault = |toml: &str| Catalogue::builtin().with_language("de", toml).unwrap_err().fault;
+        let fault = |toml: &str| Catalogue::builtin().with_language("pt", toml).unwrap_err().fault;
         let without = ENGLISH.replace("skip = \"Skip for Now\"\n", "");
         assert_eq!(fault(&without), TextsFault::Missing("required.skip".into()));
         let empty = ENGLISH.replace("\"Skip for Now\"", "\" \"");
