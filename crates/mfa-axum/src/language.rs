@@ -37,6 +37,47 @@ fn weighted(item: &str) -> Option<(u16, &str)> {
     (thousandths > 0 && !tag.is_empty() && tag.len() <= LONGEST_TAG).then_some((thousandths, tag))
 }
 
+/// The tags under which texts for `tag` may be kept, best first: its own, then each with one part less. Chinese has two
+/// scripts: what is known of the script comes before `zh`, and the other script never.
+///
+/// # Source
+/// RFC 4647, section 3.4; the scripts are those of CLDR's likely subtags.
+pub(crate) fn fallbacks(tag: &str) -> Vec<String> {
+    let tag = tag.replace('_', "-");
+    let mut found: Vec<String> = Vec::new();
+    let mut rest = tag.as_str();
+    while let Some((shorter, _)) = rest.rsplit_once('-') {
+        found.push(rest.to_owned());
+        rest = shorter;
+    }
+    found.extend(chinese_script(&tag).map(str::to_owned));
+    found.push(rest.to_owned());
+    found
+}
+
+/// The script of a Chinese tag that says one, or names a region that has one.
+pub(crate) fn chinese_script(tag: &str) -> Option<&'static str> {
+    let mut parts = tag.split(['-', '_']);
+    if !parts.next().is_some_and(|primary| primary.eq_ignore_ascii_case("zh")) {
+        return None;
+    }
+    let mut by_region = None;
+    for part in parts {
+        match part.to_ascii_lowercase().as_str() {
+            "hant" => return Some(TRADITIONAL),
+            "hans" => return Some(SIMPLIFIED),
+            "tw" | "hk" | "mo" => by_region = Some(TRADITIONAL),
+            "cn" | "sg" | "my" => by_region = Some(SIMPLIFIED),
+            _ => {}
+        }
+    }
+    by_region
+}
+
+/// Chinese as Taiwan, Hong Kong and Macao write it.
+pub(crate) const TRADITIONAL: &str = "zh-Hant";
+/// Chinese as the mainland, Singapore and Malaysia write it.
+pub(crate) const SIMPLIFIED: &str = "zh-Hans";
 /// Browsers send a handful; whoever sends a thousand is no person.
 const MOST_LANGUAGES: usize = 16;
 /// In bytes, BCP 47 section 4.4.1.

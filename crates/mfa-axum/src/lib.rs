@@ -87,8 +87,9 @@ pub use templates::{
     RecoverPage, Rendered, RequiredPage, SavePage, SecurityPage, Templates, VerifyPage, html_escape,
 };
 pub use texts::{
-    AlertTexts, AppTexts, BindTexts, Catalogue, ChallengeTexts, CommonTexts, MethodTexts, ProblemTexts,
-    RecoverTexts, RequiredTexts, SaveTexts, SecurityTexts, Texts, TextsError, TextsFault, VerifyTexts,
+    AlertTexts, AppTexts, BindTexts, Catalogue, ChallengeTexts, CommonTexts, MethodTexts, PhoneTexts,
+    ProblemTexts, RecoverTexts, RequiredTexts, SaveTexts, SecurityTexts, TextCodeTexts, Texts, TextsError,
+    TextsFault, VerifyTexts,
 };
 
 /// The blocks of the README, run as tests.

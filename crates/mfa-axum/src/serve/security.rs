@@ -55,7 +55,10 @@ pub(super) async fn show(visit: &Visit<'_>) -> Response {
             .map(|at| on(&texts.security.recovery_code_since, at)),
         always_require: visitor.always_require,
         devices: overview.devices.iter().map(|at| on(&texts.security.device_since, *at)).collect(),
-        events: events.iter().map(|event| (texts.date_and_time(event.at), texts.event(event.kind))).collect(),
+        events: events
+            .iter()
+            .map(|event| (texts.date_and_time(event.at), texts.event(event.kind, event.method)))
+            .collect(),
     };
     visit.page(&texts.security.title, &Said::nothing(), visit.templates().security(&page))
 }

@@ -1,13 +1,12 @@
-//! The words of the pages: one typed set of texts for each language, in one open catalogue.
+//! The words of one language, and the sentences made of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
-use mfa::{EventKind, UnixSeconds};
+use mfa::{EventKind, EventMethod, UnixSeconds};
 use serde::Deserialize;
-use thiserror::Error;
 use time::OffsetDateTime;
-use toml::{Table, Value};
 
 macro_rules! texts {
     ($($(#[$meta:meta])* $section:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* })*) => {$(
@@ -31,6 +30,10 @@ texts! {
         method: MethodTexts,
         /// "Secure Your Account".
         app: AppTexts,
+        /// "Set Up SMS Verification".
+        phone: PhoneTexts,
+        /// "Enter Verification Code".
+        text_code: TextCodeTexts,
         /// "Save Your Recovery Code".
         save: SaveTexts,
         /// "Two-Factor Authentication".
@@ -43,8 +46,11 @@ texts! {
         verify: VerifyTexts,
         /// "Password & Security".
         security: SecurityTexts,
-        /// What happened, by the name of the event ([`EventKind::name`](mfa::EventKind::name)).
+        /// What happened, by the name of the event ([`EventKind::name`](mfa::EventKind::name)), with `_sms` behind it where
+        /// an event of a phone has words of its own. [`Texts::event`] chooses.
         events: BTreeMap<String, String>,
+        /// The countries of phone numbers, by their ISO 3166-1 code of two letters.
+        countries: BTreeMap<String, String>,
         /// Sentences about refused input.
         alert: AlertTexts,
         /// Pages that end a ceremony.
@@ -100,6 +106,10 @@ texts! {
         app: String,
         /// What the app is.
         app_detail: String,
+        /// Text messages.
+        sms: String,
+        /// What text messages are, and that they are less safe.
+        sms_detail: String,
         /// Why text messages are not on the list.
         no_sms: String,
     }
@@ -128,6 +138,44 @@ texts! {
         tip_clock: String,
     }
 
+    /// "Set Up SMS Verification".
+    PhoneTexts {
+        /// The title.
+        title: String,
+        /// What to do.
+        lead: String,
+        /// The label of the choice of countries.
+        country_label: String,
+        /// The label of the field.
+        phone_label: String,
+        /// How the number may be written.
+        phone_hint: String,
+        /// What is risky about text messages.
+        notice: String,
+        /// What sending agrees to.
+        consent: String,
+        /// The button that sends.
+        send: String,
+        /// The link to the app instead.
+        instead: String,
+    }
+
+    /// "Enter Verification Code".
+    TextCodeTexts {
+        /// The title.
+        title: String,
+        /// That a text was sent to `{number}`: [`Texts::text_sent`].
+        sent: String,
+        /// That a text to `{number}` may not have been sent: [`Texts::text_unsure`].
+        unsure: String,
+        /// The button that sends another code.
+        resend: String,
+        /// Which of several codes works.
+        latest: String,
+        /// The link back to the number.
+        change: String,
+    }
+
     /// "Save Your Recovery Code".
     SaveTexts {
         /// The title.
@@ -154,6 +202,12 @@ texts! {
     ChallengeTexts {
         /// The title.
         title: String,
+        /// What to do where there are several methods.
+        choose: String,
+        /// What choosing the phone does, with its `{number}`: [`Texts::text_to`].
+        to_number: String,
+        /// The link back to the choice.
+        other: String,
         /// What to do.
         lead: String,
         /// The link to the recovery code page.
@@ -240,6 +294,24 @@ texts! {
         change_app: String,
         /// The button that removes it.
         remove_app: String,
+        /// The heading of the phone.
+        phone: String,
+        /// That there is no phone.
+        no_phone: String,
+        /// A phone's `{number}`, in use since `{date}`: [`Texts::phone_since`].
+        phone_since: String,
+        /// A phone that policy does not allow any more.
+        phone_refused: String,
+        /// A phone that counts as lost.
+        phone_suspended: String,
+        /// A phone that too many wrong codes disabled.
+        phone_disabled: String,
+        /// The button for the first phone.
+        add_phone: String,
+        /// The button for another phone.
+        change_phone: String,
+        /// The button that removes it.
+        remove_phone: String,
         /// The heading of the recovery code.
         recovery_code: String,
         /// When it was saved: `{date}`.
@@ -290,6 +362,26 @@ texts! {
         no_method: String,
         /// The method is not allowed.
         method_not_allowed: String,
+        /// Not the form of a phone number.
+        number_malformed: String,
+        /// The form of a phone number that nobody can have.
+        number_invalid: String,
+        /// A number of another country than the chosen one.
+        number_other_country: String,
+        /// A number of a country that policy does not allow.
+        number_not_allowed: String,
+        /// A number that cannot take text messages.
+        number_not_mobile: String,
+        /// The national 0 behind the country's code.
+        number_trunk_zero: String,
+        /// The former 1 behind the code of Mexico.
+        number_old_mexican: String,
+        /// Delivery is down.
+        text_not_sent: String,
+        /// Nothing was sent, because the number may belong to somebody else now.
+        text_withheld: String,
+        /// No text before `{time}`: [`Texts::too_many_texts`].
+        too_many_texts: String,
         /// The offer can no longer be declined.
         skip_not_allowed: String,
     }
@@ -355,221 +447,61 @@ impl Texts {
         self.challenge.remember.replace("{days}", &days.to_string())
     }
 
-    /// What happened, for people.
-    pub fn event(&self, kind: EventKind) -> &str {
-        let known = self.events.get(kind.name()).or_else(|| self.events.get("unknown"));
+    /// What happened, for people, and in the words of a phone where `method` says that it was about one.
+    pub fn event(&self, kind: EventKind, method: Option<EventMethod>) -> &str {
+        let name = kind.name();
+        let of_phone = match method {
+            Some(EventMethod::Sms) => self.events.get(&format!("{name}_sms")),
+            _ => None,
+        };
+        let known = of_phone.or_else(|| self.events.get(name)).or_else(|| self.events.get("unknown"));
         known.map_or("", String::as_str)
     }
 
     /// The throttling sentence with its time, such as `14:05:30 UTC`.
     pub fn too_many(&self, until: UnixSeconds) -> String {
-        let (hour, minute, second) = calendar(until).to_hms();
-        let time = format!("{hour:02}:{minute:02}:{second:02} UTC");
-        self.alert.too_many.replace("{time}", &time)
+        self.alert.too_many.replace("{time}", &time(until))
     }
+
+    /// When the next text can be sent, as a time such as `14:05:30 UTC`.
+    pub fn too_many_texts(&self, until: UnixSeconds) -> String {
+        self.alert.too_many_texts.replace("{time}", &time(until))
+    }
+
+    /// That a text was sent to `number`. Give it masked: it is shown as it is.
+    pub fn text_sent(&self, number: impl fmt::Display) -> String {
+        self.text_code.sent.replace("{number}", &number.to_string())
+    }
+
+    /// That a text to `number`, masked, may not have been sent.
+    pub fn text_unsure(&self, number: impl fmt::Display) -> String {
+        self.text_code.unsure.replace("{number}", &number.to_string())
+    }
+
+    /// What choosing the phone does: a text goes to its `number`, masked.
+    pub fn text_to(&self, number: impl fmt::Display) -> String {
+        self.challenge.to_number.replace("{number}", &number.to_string())
+    }
+
+    /// A phone's `number`, masked, and since when it is in use.
+    pub fn phone_since(&self, number: impl fmt::Display, since: UnixSeconds) -> String {
+        let line = self.security.phone_since.replace("{date}", &self.date(since));
+        line.replace("{number}", &number.to_string())
+    }
+
+    /// The name of a country by its ISO 3166-1 code of two upper-case letters. A host that allows numbers of more
+    /// countries than these shows its own name or the code.
+    pub fn country(&self, iso_code: &str) -> Option<&str> {
+        self.countries.get(iso_code).map(String::as_str)
+    }
+}
+
+fn time(moment: UnixSeconds) -> String {
+    let (hour, minute, second) = calendar(moment).to_hms();
+    format!("{hour:02}:{minute:02}:{second:02} UTC")
 }
 
 fn calendar(moment: UnixSeconds) -> OffsetDateTime {
     let seconds = i64::try_from(moment.get()).unwrap_or(i64::MAX);
     OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-/// The texts in every language that the pages speak.
-///
-/// # Examples
-/// ```
-/// use mfa_axum::Catalogue;
-///
-/// let mexico = include_str!("../texts/es.toml").replace("teléfono", "celular");
-/// let catalogue = Catalogue::builtin().with_language("es-MX", &mexico)?;
-/// assert_eq!(catalogue.select(["es-MX", "en"]).0, "es-MX");
-/// assert_eq!(catalogue.select(["es-AR", "en"]).0, "es");
-/// assert_eq!(catalogue.select(["de"]).0, "en");
-/// # Ok::<(), mfa_axum::TextsError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct Catalogue {
-    /// For everybody whose languages are not here.
-    english: Texts,
-    others: Vec<(String, Texts)>,
-}
-
-impl Catalogue {
-    /// English, the default, and Spanish.
-    #[expect(
-        clippy::expect_used,
-        clippy::missing_panics_doc,
-        reason = "both files are part of this crate, and a test loads them"
-    )]
-    pub fn builtin() -> Self {
-        read(ENGLISH)
-            .map(|english| Self { english, others: Vec::new() })
-            .map_err(|fault| TextsError { language: Box::from("en"), fault })
-            .and_then(|catalogue| catalogue.with_language("es", include_str!("../texts/es.toml")))
-            .expect("the built-in texts are complete")
-    }
-
-    /// Adds a language, or replaces its texts. `tag` is a BCP 47 language tag such as `de` or `pt-BR`.
-    ///
-    /// # Errors
-    /// [`TextsError`] when a text is missing, unknown or empty, or lacks a placeholder of the English one.
-    pub fn with_language(mut self, tag: &str, toml: &str) -> Result<Self, TextsError> {
-        let texts = read(toml).map_err(|fault| TextsError { language: Box::from(tag), fault })?;
-        if tag.eq_ignore_ascii_case("en") {
-            self.english = texts;
-        } else {
-            self.others.retain(|(known, _)| !known.eq_ignore_ascii_case(tag));
-            self.others.push((tag.to_owned(), texts));
-        }
-        Ok(self)
-    }
-
-    /// The tag and the texts of the first wanted language that is known, by itself or by its first part (`es-MX` is
-    /// answered with `es`), otherwise of English.
-    pub fn select<'a>(&self, wanted: impl IntoIterator<Item = &'a str>) -> (&str, &Texts) {
-        let chosen = wanted.into_iter().find_map(|tag| {
-            let primary = tag.split('-').next().unwrap_or(tag);
-            self.find(tag).or_else(|| self.find(primary))
-        });
-        chosen.unwrap_or(("en", &self.english))
-    }
-
-    fn find(&self, tag: &str) -> Option<(&str, &Texts)> {
-        if tag.eq_ignore_ascii_case("en") {
-            return Some(("en", &self.english));
-        }
-        let other = self.others.iter().find(|(known, _)| known.eq_ignore_ascii_case(tag));
-        other.map(|(known, texts)| (known.as_str(), texts))
-    }
-}
-
-impl Default for Catalogue {
-    fn default() -> Self {
-        Self::builtin()
-    }
-}
-
-/// Why the texts of a language were not taken.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the texts of language {language} are not usable: {fault}")]
-#[non_exhaustive]
-pub struct TextsError {
-    /// The language.
-    pub language: Box<str>,
-    /// What is wrong.
-    #[source]
-    pub fault: TextsFault,
-}
-
-/// What is wrong with a file of texts.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum TextsFault {
-    /// It is not TOML, or a value has another type than a text.
-    #[error("it cannot be read: {0}")]
-    Unreadable(Box<str>),
-    /// A key of the model is missing.
-    #[error("{0} is missing")]
-    Missing(Box<str>),
-    /// A key is not in the model.
-    #[error("{0} is unknown")]
-    Unknown(Box<str>),
-    /// A text is empty.
-    #[error("{0} is empty")]
-    Empty(Box<str>),
-    /// A text lacks a placeholder of the model, or has one more.
-    #[error("{0} has other placeholders than the English text")]
-    Placeholders(Box<str>),
-}
-
-fn read(toml: &str) -> Result<Texts, TextsFault> {
-    let unreadable = |error: toml::de::Error| TextsFault::Unreadable(Box::from(error.message()));
-    let table: Table = toml.parse().map_err(unreadable)?;
-    let model: Table = ENGLISH.parse().map_err(unreadable)?;
-    compare("", &Value::Table(model), &Value::Table(table.clone()))?;
-    table.try_into().map_err(unreadable)
-}
-
-/// Walks a translation beside its model, so that a fault is named by its whole key.
-fn compare(key: &str, model: &Value, found: &Value) -> Result<(), TextsFault> {
-    let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
-    match (model, found) {
-        (Value::Table(model), Value::Table(found)) => {
-            if let Some(name) = found.keys().find(|name| !model.contains_key(*name)) {
-                return Err(TextsFault::Unknown(below(name).into()));
-            }
-            model.iter().try_for_each(|(name, value)| match found.get(name) {
-                Some(found) => compare(&below(name), value, found),
-                None => Err(TextsFault::Missing(below(name).into())),
-            })
-        }
-        (Value::Array(model), Value::Array(found)) if model.len() != found.len() => {
-            Err(TextsFault::Missing(key.into()))
-        }
-        (Value::Array(model), Value::Array(found)) => {
-            model.iter().zip(found).try_for_each(|(model, found)| compare(key, model, found))
-        }
-        (Value::String(_), Value::String(found)) if found.trim().is_empty() => {
-            Err(TextsFault::Empty(key.into()))
-        }
-        (Value::String(model), Value::String(found)) if placeholders(model) != placeholders(found) => {
-            Err(TextsFault::Placeholders(key.into()))
-        }
-        (Value::String(_), Value::String(_)) => Ok(()),
-        _ => Err(TextsFault::Unreadable(format!("{key} is not a text").into())),
-    }
-}
-
-fn placeholders(text: &str) -> BTreeSet<&str> {
-    text.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name)).collect()
-}
-
-const ENGLISH: &str = include_str!("../texts/en.toml");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_english_titles_are_those_of_the_product() {
-        let catalogue = Catalogue::builtin();
-        let (tag, en) = catalogue.select([]);
-        assert_eq!(tag, "en");
-        assert_eq!(en.required.title, "Two-Factor Authentication Required");
-        assert_eq!(en.method.title, "Select an Authentication Method");
-        assert_eq!(en.app.title, "Secure Your Account");
-        assert_eq!(en.save.title, "Save Your Recovery Code");
-        assert_eq!(en.challenge.title, "Two-Factor Authentication");
-        assert_eq!(en.recover.title, "Use a Recovery Code");
-        assert_eq!(en.save.saved, "I Have Securely Saved This Code");
-        assert_eq!(en.app.trouble, "Trouble Scanning");
-        assert!(en.alert.wrong_code.contains("wrong or expired code"));
-        assert!(en.alert.already_used.contains("code already used, wait for the next one"));
-        assert!(en.alert.too_many.contains("too many attempts, try again at {time}"));
-        assert!(en.problem.expired.contains("this page has expired, start again"));
-    }
-
-    #[test]
-    fn every_language_has_every_text_and_they_differ() {
-        let catalogue = Catalogue::builtin();
-        let (en, es) = (catalogue.select(["en"]).1, catalogue.select(["es-MX"]).1);
-        assert_ne!(en.required.title, es.required.title);
-        assert_eq!(es.date(UnixSeconds::new(1_800_000_000)), "15 de enero de 2027");
-        assert_eq!(en.date(UnixSeconds::new(1_800_000_000)), "January 15, 2027");
-        assert!(en.too_many(UnixSeconds::new(1_800_000_330)).ends_with("try again at 08:05:30 UTC."));
-    }
-
-    #[test]
-    fn a_faulty_translation_is_refused_by_the_name_of_its_key() {
-        let fault = |toml: &str| Catalogue::builtin().with_language("de", toml).unwrap_err().fault;
-        let without = ENGLISH.replace("skip = \"Skip for Now\"\n", "");
-        assert_eq!(fault(&without), TextsFault::Missing("required.skip".into()));
-        let empty = ENGLISH.replace("\"Skip for Now\"", "\" \"");
-        assert_eq!(fault(&empty), TextsFault::Empty("required.skip".into()));
-        let more = ENGLISH.replace("[method]", "[method]\npigeon = \"Pigeon\"");
-        assert_eq!(fault(&more), TextsFault::Unknown("method.pigeon".into()));
-        let mute = ENGLISH.replace("at {time}.", "later.");
-        assert_eq!(fault(&mute), TextsFault::Placeholders("alert.too_many".into()));
-        assert!(matches!(fault("= nonsense"), TextsFault::Unreadable(_)));
-    }
 }
