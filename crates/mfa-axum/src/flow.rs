@@ -24,7 +24,9 @@ pub enum Flow {
     Recovering(Ticket<kind::Enroll>),
     /// An app has been shown its key.
     Pending(Ticket<kind::Pending>),
-    /// An app has shown its code; the recovery code waits to be saved.
+    /// A code was sent to a phone that is being set up.
+    PendingPhone(Ticket<kind::PendingPhone>),
+    /// An authenticator has shown its code; the recovery code waits to be saved.
     Confirmed(Ticket<kind::Confirmed>),
     /// The second factor is wanted.
     Challenge(Ticket<kind::Challenge>),
@@ -52,6 +54,7 @@ impl fmt::Debug for Flow {
             Self::Enroll(_) => "Enroll(..)",
             Self::Recovering(_) => "Recovering(..)",
             Self::Pending(_) => "Pending(..)",
+            Self::PendingPhone(_) => "PendingPhone(..)",
             Self::Confirmed(_) => "Confirmed(..)",
             Self::Challenge(_) => "Challenge(..)",
             Self::RecoverOnly(_) => "RecoverOnly(..)",
@@ -70,6 +73,7 @@ impl fmt::Display for Flow {
             Self::Enroll(ticket) => write!(f, "enroll {}", ticket.as_str()),
             Self::Recovering(ticket) => write!(f, "recovering {}", ticket.as_str()),
             Self::Pending(ticket) => write!(f, "pending {}", ticket.as_str()),
+            Self::PendingPhone(ticket) => write!(f, "pending-phone {}", ticket.as_str()),
             Self::Confirmed(ticket) => write!(f, "confirmed {}", ticket.as_str()),
             Self::Challenge(ticket) => write!(f, "challenge {}", ticket.as_str()),
             Self::RecoverOnly(ticket) => write!(f, "recover-only {}", ticket.as_str()),
@@ -94,6 +98,7 @@ impl FromStr for Flow {
             ["enroll", t] => Ok(Self::Enroll(ticket(t)?)),
             ["recovering", t] => Ok(Self::Recovering(ticket(t)?)),
             ["pending", t] => Ok(Self::Pending(ticket(t)?)),
+            ["pending-phone", t] => Ok(Self::PendingPhone(ticket(t)?)),
             ["confirmed", t] => Ok(Self::Confirmed(ticket(t)?)),
             ["challenge", t] => Ok(Self::Challenge(ticket(t)?)),
             ["recover-only", t] => Ok(Self::RecoverOnly(ticket(t)?)),
@@ -125,11 +130,15 @@ mod tests {
             "offer abc",
             "offer abc 1800000000",
             "pending abc",
+            "pending-phone abc",
             "bind abc",
             "recover-only x",
             "proved abc",
             "proved abc fresh abcd verify change-app",
             "proved abc transaction abcd",
+            "proved abc enroll-phone abcd",
+            "proved abc pending-phone abcd",
+            "proved abc verify change-phone",
             "proved abc fresh abcd new-code abc",
         ] {
             let flow = text.parse::<Flow>().unwrap();

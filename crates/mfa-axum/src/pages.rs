@@ -9,8 +9,8 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
-use mfa::policy::Purpose;
-use mfa::{Asked, Mfa, Next, Rejection, Transaction, UnixSeconds, Wanted};
+use mfa::policy::{Methods, Purpose};
+use mfa::{Asked, Challenge, Mfa, Next, Rejection, Ticket, Transaction, UnixSeconds, Wanted, kind};
 use thiserror::Error;
 
 use crate::answer;
@@ -124,13 +124,29 @@ impl Pages {
             Ok(Next::Offer(menu) | Next::Enroll(menu)) if menu.needs_binding_code => Flow::Bind(menu.ticket),
             Ok(Next::Offer(menu)) => Flow::Offer(menu.ticket, menu.required_from),
             Ok(Next::Enroll(menu)) => Flow::Enroll(menu.ticket),
-            Ok(Next::Challenge(challenge)) => Flow::Challenge(challenge.ticket),
+            Ok(Next::Challenge(challenge)) => Flow::Challenge(self.sent_where_only(visitor, challenge).await),
             // The page of the challenge tells until when.
             Ok(Next::Throttled { recover, .. }) => Flow::Challenge(recover),
             Ok(Next::RecoverOnly(ticket)) => Flow::RecoverOnly(ticket),
             Err(error) => return self.refuse_visitor(visitor, self.told(&error), false),
         };
         self.go(visitor, &flow, renew).await
+    }
+
+    /// The challenge's ticket, with a text sent where it can be answered with nothing else. One that did not go is told of
+    /// by the page, which offers to send another.
+    async fn sent_where_only(&self, visitor: &Visitor, challenge: Challenge) -> Ticket<kind::Challenge> {
+        if challenge.methods != Methods::SMS {
+            return challenge.ticket;
+        }
+        let context = visitor.context.clone().locales(visitor.languages.iter().map(String::as_str));
+        match self.inner.mfa.send_code(&context, &challenge.ticket).await {
+            Ok(sent) => sent.ticket,
+            Err(error) => {
+                self.told(&error);
+                challenge.ticket
+            }
+        }
     }
 
     /// Runs `errand` ([`Host::run_errand`]) with proof that is fresh for `purpose`: at once where the session has it, and
@@ -147,7 +163,8 @@ impl Pages {
         let (mfa, wanted) = (&self.inner.mfa, Wanted::Transaction(transaction));
         match mfa.challenge(&visitor.context, &secured.assertion, wanted, None).await {
             Ok(Asked::Challenge(challenge)) => {
-                self.verify_beside(secured, Beside::Transaction(challenge.ticket)).await
+                let ticket = self.sent_where_only(visitor, challenge).await;
+                self.verify_beside(secured, Beside::Transaction(ticket)).await
             }
             Ok(Asked::Throttled { until }) | Err(mfa::Error::Rejected(Rejection::Throttled { until })) => {
                 self.too_many(visitor, until)

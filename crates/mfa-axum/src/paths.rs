@@ -23,8 +23,18 @@ pub struct Paths {
     pub copy: String,
     /// The recovery code as a text file (POST).
     pub download: String,
+    /// "Set Up SMS Verification"; posting to it sends a text.
+    pub phone: String,
+    /// "Enter Verification Code".
+    pub phone_code: String,
+    /// Another text to the number that is being set up (POST).
+    pub phone_resend: String,
     /// "Two-Factor Authentication".
     pub challenge: String,
+    /// The choice of what to answer with, as [`Paths::challenge`] is where there is one.
+    pub choose: String,
+    /// Another text to answer with (POST).
+    pub resend: String,
     /// "Use a Recovery Code".
     pub recover: String,
     /// The code that was handed over after a reset.
@@ -58,7 +68,12 @@ pub(crate) enum Route {
     Save,
     Copy,
     Download,
+    Phone,
+    PhoneCode,
+    PhoneResend,
     Challenge,
+    Choose,
+    Resend,
     Recover,
     Bind,
     Verify,
@@ -89,7 +104,12 @@ impl Paths {
             save: at("recovery-code"),
             copy: at("recovery-code/copy"),
             download: at("recovery-code/download"),
+            phone: at("phone"),
+            phone_code: at("phone/code"),
+            phone_resend: at("phone/resend"),
             challenge: at("challenge"),
+            choose: at("challenge/method"),
+            resend: at("challenge/resend"),
             recover: at("recover"),
             bind: at("binding-code"),
             verify: at("verify"),
@@ -114,7 +134,12 @@ impl Paths {
             (&self.save, Route::Save),
             (&self.copy, Route::Copy),
             (&self.download, Route::Download),
+            (&self.phone, Route::Phone),
+            (&self.phone_code, Route::PhoneCode),
+            (&self.phone_resend, Route::PhoneResend),
             (&self.challenge, Route::Challenge),
+            (&self.choose, Route::Choose),
+            (&self.resend, Route::Resend),
             (&self.recover, Route::Recover),
             (&self.bind, Route::Bind),
             (&self.verify, Route::Verify),
@@ -135,6 +160,7 @@ impl Paths {
             Flow::Offer(..) | Flow::Enroll(_) => &self.required,
             Flow::Recovering(_) => &self.method,
             Flow::Pending(_) => &self.app,
+            Flow::PendingPhone(_) => &self.phone_code,
             Flow::Confirmed(_) => &self.save,
             Flow::Challenge(_) => &self.challenge,
             Flow::RecoverOnly(_) => &self.recover,

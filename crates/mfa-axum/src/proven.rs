@@ -27,6 +27,9 @@ pub(crate) enum Beside {
     /// "Verify Your Identity" for one transaction.
     Transaction(Ticket<kind::Challenge>),
     Pending(Ticket<kind::Pending>),
+    /// "Set Up SMS Verification", before a number was given.
+    EnrollPhone(Ticket<kind::Enroll>),
+    PendingPhone(Ticket<kind::PendingPhone>),
     Confirmed(Ticket<kind::Confirmed>),
     NewCode(Ticket<kind::NewCode>),
 }
@@ -36,6 +39,7 @@ pub(crate) enum Beside {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Errand {
     ChangeApp,
+    ChangePhone,
     Remove(AuthenticatorId),
     NewRecoveryCode,
     ForgetDevices,
@@ -93,6 +97,8 @@ impl fmt::Display for Proven {
             Beside::Verify(errand) => write!(f, " verify {errand}"),
             Beside::Transaction(ticket) => write!(f, " transaction {}", ticket.as_str()),
             Beside::Pending(ticket) => write!(f, " pending {}", ticket.as_str()),
+            Beside::EnrollPhone(ticket) => write!(f, " enroll-phone {}", ticket.as_str()),
+            Beside::PendingPhone(ticket) => write!(f, " pending-phone {}", ticket.as_str()),
             Beside::Confirmed(ticket) => write!(f, " confirmed {}", ticket.as_str()),
             Beside::NewCode(ticket) => write!(f, " new-code {}", ticket.as_str()),
         }
@@ -112,6 +118,8 @@ impl Proven {
             ["verify", errand] => Beside::Verify(errand.parse()?),
             ["transaction", text] => Beside::Transaction(ticket(text)?),
             ["pending", text] => Beside::Pending(ticket(text)?),
+            ["enroll-phone", text] => Beside::EnrollPhone(ticket(text)?),
+            ["pending-phone", text] => Beside::PendingPhone(ticket(text)?),
             ["confirmed", text] => Beside::Confirmed(ticket(text)?),
             ["new-code", text] => Beside::NewCode(ticket(text)?),
             _ => return Err(InvalidFlow),
@@ -138,6 +146,7 @@ impl fmt::Display for Errand {
         };
         match self {
             Self::ChangeApp => f.write_str("change-app"),
+            Self::ChangePhone => f.write_str("change-phone"),
             Self::Remove(id) => write!(f, "remove.{}", HEXLOWER.encode(id.as_bytes())),
             Self::NewRecoveryCode => f.write_str("new-recovery-code"),
             Self::ForgetDevices => f.write_str("forget-devices"),
@@ -161,6 +170,7 @@ impl FromStr for Errand {
         let parts: Vec<&str> = word.split('.').collect();
         match parts.as_slice() {
             ["change-app"] => Ok(Self::ChangeApp),
+            ["change-phone"] => Ok(Self::ChangePhone),
             ["remove", id] => {
                 let bytes = HEXLOWER.decode(id.as_bytes()).map_err(|_| InvalidFlow)?;
                 let id = <[u8; 16]>::try_from(bytes.as_slice()).map_err(|_| InvalidFlow)?;
@@ -195,6 +205,7 @@ mod tests {
     fn an_errand_survives_its_word() {
         for errand in [
             Errand::ChangeApp,
+            Errand::ChangePhone,
             Errand::Remove(AuthenticatorId::from_bytes([7; 16])),
             Errand::NewRecoveryCode,
             Errand::ForgetDevices,

@@ -2,7 +2,8 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use mfa::{Error, Rejection};
+use mfa::policy::numbers::NumberRefused;
+use mfa::{Error, Rejection, Unavailable};
 
 use crate::answer;
 use crate::form::FormError;
@@ -104,8 +105,35 @@ impl Verdict {
             Error::Rejected(Rejection::Throttled { until }) => {
                 Self::Again(StatusCode::TOO_MANY_REQUESTS, texts.too_many(*until))
             }
+            Error::Rejected(Rejection::TextThrottled { until }) => {
+                Self::Again(StatusCode::TOO_MANY_REQUESTS, texts.too_many_texts(*until))
+            }
+            Error::Rejected(Rejection::TextWithheld) => {
+                Self::Again(unprocessable, texts.alert.text_withheld.clone())
+            }
+            Error::Rejected(Rejection::Number(refused)) => {
+                Self::Again(unprocessable, number(refused, texts).to_owned())
+            }
+            Error::Unavailable(Unavailable::Delivery(_) | Unavailable::TextsStopped) => {
+                Self::Again(StatusCode::SERVICE_UNAVAILABLE, texts.alert.text_not_sent.clone())
+            }
             _ => Self::Over,
         }
+    }
+}
+
+/// What is said of a number that no text may go to.
+pub(crate) fn number<'a>(refused: &NumberRefused, texts: &'a Texts) -> &'a str {
+    let alert = &texts.alert;
+    match refused {
+        NumberRefused::RegionNotAllowed { .. } | NumberRefused::TerritoryNotAllowed { .. } => {
+            &alert.number_not_allowed
+        }
+        NumberRefused::TypeNotAllowed { .. } => &alert.number_not_mobile,
+        NumberRefused::TrunkZero => &alert.number_trunk_zero,
+        NumberRefused::OldMexicanMobile => &alert.number_old_mexican,
+        NumberRefused::MethodNotAllowed => &alert.method_not_allowed,
+        _ => &alert.number_invalid,
     }
 }
 

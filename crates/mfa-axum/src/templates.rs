@@ -68,6 +68,22 @@ pub trait Templates: Send + Sync + 'static {
         render(page)
     }
 
+    /// "Set Up SMS Verification".
+    ///
+    /// # Errors
+    /// Whatever the template engine says.
+    fn phone(&self, page: &PhonePage<'_>) -> Rendered {
+        render(page)
+    }
+
+    /// "Enter Verification Code".
+    ///
+    /// # Errors
+    /// Whatever the template engine says.
+    fn phone_code(&self, page: &PhoneCodePage<'_>) -> Rendered {
+        render(page)
+    }
+
     /// "Save Your Recovery Code".
     ///
     /// # Errors
@@ -81,6 +97,14 @@ pub trait Templates: Send + Sync + 'static {
     /// # Errors
     /// Whatever the template engine says.
     fn challenge(&self, page: &ChallengePage<'_>) -> Rendered {
+        render(page)
+    }
+
+    /// "Two-Factor Authentication", where there is a choice of what to answer with.
+    ///
+    /// # Errors
+    /// Whatever the template engine says.
+    fn choice(&self, page: &ChoicePage<'_>) -> Rendered {
         render(page)
     }
 
@@ -205,6 +229,8 @@ pub struct MethodPage<'a> {
     pub hidden: Hidden<'a>,
     /// Whether a recovery code has led here.
     pub is_recovering: bool,
+    /// Whether codes by text are on the list.
+    pub sms: bool,
     /// Whether the alert is about the choice.
     pub is_invalid: bool,
 }
@@ -236,6 +262,50 @@ impl fmt::Debug for AppPage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AppPage").field("is_invalid", &self.is_invalid).finish_non_exhaustive()
     }
+}
+
+/// "Set Up SMS Verification".
+#[derive(Clone, Template)]
+#[template(path = "phone.html")]
+#[non_exhaustive]
+pub struct PhonePage<'a> {
+    /// The texts of the visitor's language.
+    pub texts: &'a Texts,
+    /// Where things are.
+    pub paths: &'a Paths,
+    /// The hidden fields.
+    pub hidden: Hidden<'a>,
+    /// The regions to choose from: code, name with calling code, whether it is chosen.
+    pub countries: Vec<(&'static str, String, bool)>,
+    /// What was typed before.
+    pub number: &'a str,
+    /// Whether the method can be chosen anew.
+    pub may_choose: bool,
+    /// Whether the alert is about the number.
+    pub is_invalid: bool,
+}
+
+impl fmt::Debug for PhonePage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PhonePage").field("is_invalid", &self.is_invalid).finish_non_exhaustive()
+    }
+}
+
+/// "Enter Verification Code".
+#[derive(Clone, Debug, Template)]
+#[template(path = "phone_code.html")]
+#[non_exhaustive]
+pub struct PhoneCodePage<'a> {
+    /// The texts of the visitor's language.
+    pub texts: &'a Texts,
+    /// Where things are.
+    pub paths: &'a Paths,
+    /// The hidden fields.
+    pub hidden: Hidden<'a>,
+    /// That a text was sent, and to which number.
+    pub lead: String,
+    /// Whether the alert is about the code.
+    pub is_invalid: bool,
 }
 
 /// "Save Your Recovery Code". It holds the code.
@@ -285,7 +355,28 @@ pub struct ChallengePage<'a> {
     pub hidden: Hidden<'a>,
     /// "Remember this device for …", where policy remembers any.
     pub remember: Option<String>,
+    /// That a text was sent, and to which number, where it is answered with one; `Some("")` before any was.
+    pub by_text: Option<String>,
+    /// Whether there is another method.
+    pub has_choice: bool,
     /// Whether the alert is about the code.
+    pub is_invalid: bool,
+}
+
+/// "Two-Factor Authentication", where there is a choice of what to answer with.
+#[derive(Clone, Debug, Template)]
+#[template(path = "choice.html")]
+#[non_exhaustive]
+pub struct ChoicePage<'a> {
+    /// The texts of the visitor's language.
+    pub texts: &'a Texts,
+    /// Where things are.
+    pub paths: &'a Paths,
+    /// The hidden fields.
+    pub hidden: Hidden<'a>,
+    /// "A text message to …".
+    pub to_number: String,
+    /// Whether the alert is about the choice.
     pub is_invalid: bool,
 }
 
@@ -340,6 +431,10 @@ pub struct VerifyPage<'a> {
     pub password: bool,
     /// Whether a code is asked for.
     pub code: bool,
+    /// That a text was sent, and to which number, where it was.
+    pub text_sent: Option<String>,
+    /// The words of the button that sends a text, where one can be answered with.
+    pub send: Option<&'a str>,
     /// Whether the person has no password here and signs in again instead.
     pub sign_in_again: bool,
     /// Whether the alert is about the fields.
@@ -363,6 +458,10 @@ pub struct SecurityPage<'a> {
     pub is_required: bool,
     /// The apps on record.
     pub apps: Vec<SecurityApp>,
+    /// The phones on record.
+    pub phones: Vec<SecurityApp>,
+    /// Whether a phone may be added, or the number changed.
+    pub may_use_phone: bool,
     /// When the live recovery code was saved.
     pub recovery_code: Option<String>,
     /// The switch "Always require": on or off; `None` where the host has none.
@@ -373,7 +472,7 @@ pub struct SecurityPage<'a> {
     pub events: Vec<(String, &'a str)>,
 }
 
-/// An app as "Password & Security" shows it.
+/// An app or a phone as "Password & Security" shows it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SecurityApp {

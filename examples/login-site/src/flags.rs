@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::Parser;
 use mfa::UnixSeconds;
 use mfa::policy::Policy;
+use mfa::sms::text::{InvalidName, OriginHost};
 use thiserror::Error;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -49,6 +50,15 @@ impl Flags {
             Err(error) => return Err(format!("{}: {error}", path.display())),
         };
         Policy::from_toml(&text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+}
+
+impl Flags {
+    /// The host whose pages codes are typed into, as the last line of a text names it.
+    pub(crate) fn origin(&self) -> Result<OriginHost, InvalidName> {
+        let host = self.listen.rsplit_once(':').map_or(&*self.listen, |(host, _)| host);
+        // An address is no name that a text can carry, except the one of this machine.
+        OriginHost::parse(host).or_else(|_| OriginHost::parse("localhost"))
     }
 }
 

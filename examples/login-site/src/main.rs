@@ -11,7 +11,6 @@ mod pages;
 mod store;
 
 use std::error::Error;
-use std::fs::OpenOptions;
 use std::future::IntoFuture;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -24,8 +23,9 @@ use data_encoding::BASE64URL_NOPAD;
 use mfa::policy::OrganizationSettings;
 use mfa::sqlite::SqliteStorage;
 use mfa::storage::{DynStorage, MemoryStorage};
-use mfa::{Clock, Keyring, Mfa, MfaBuilder, Realm, SystemClock};
+use mfa::{Clock, Keyring, Mfa, MfaBuilder, Realm, SystemClock, Texting};
 use mfa_axum::Pages;
+use mfa_sms::Outbox;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
@@ -55,9 +55,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     mfa.verify_setup().await?;
     prepare(&store, &flags)?;
-    // Texts will be appended here; that the file can be written is better known now.
-    OpenOptions::new().append(true).create(true).open(&flags.outbox)?;
-
     let host = SiteHost {
         store,
         realm: Realm::new("login-site", "Construction Pay")?,
@@ -101,7 +98,9 @@ async fn keyring(flags: &Flags, storage: &dyn DynStorage) -> Result<Keyring, mfa
 }
 
 fn build(builder: MfaBuilder, keyring: Keyring, flags: &Flags) -> Result<Mfa, Box<dyn Error>> {
-    Ok(builder.keyring(keyring).policy(flags.policy()?).build()?)
+    let policy = flags.policy()?;
+    let texting = Texting::new(Outbox::open(&flags.outbox)?, flags.origin()?, &policy)?;
+    Ok(builder.keyring(keyring).policy(policy).sms(texting).build()?)
 }
 
 /// The one password of the demo: the same for every process that has the keys, and stored nowhere.

@@ -3,7 +3,8 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use data_encoding::BASE64;
-use mfa::{Acknowledged, ConfirmedEnrollment, Error, Next, PendingEnrollment, Rejection, Ticket, kind};
+use mfa::policy::Method;
+use mfa::{Acknowledged, ConfirmedEnrollment, Error, Menu, Next, PendingEnrollment, Rejection, Ticket, kind};
 
 use super::visit::{Said, Visit};
 use crate::answer;
@@ -96,16 +97,17 @@ async fn no_longer_an_offer(visit: &Visit<'_>, ticket: &Ticket<kind::Enroll>) ->
 }
 
 pub(super) async fn show_method(visit: &Visit<'_>, ticket: &Ticket<kind::Enroll>) -> Response {
-    match still_good(visit, ticket).await {
-        Ok(()) => method(visit, ticket, &Said::nothing()),
+    match menu(visit, ticket).await {
+        Ok(menu) => method(visit, &menu, &Said::nothing()),
         Err(answer) => answer,
     }
 }
 
-fn method(visit: &Visit<'_>, ticket: &Ticket<kind::Enroll>, said: &Said) -> Response {
-    let (texts, paths, hidden) = (visit.texts, visit.paths(), visit.hidden(ticket));
+fn method(visit: &Visit<'_>, menu: &Menu, said: &Said) -> Response {
+    let (texts, paths, hidden) = (visit.texts, visit.paths(), visit.hidden(&menu.ticket));
     let is_recovering = matches!(visit.visitor.flow, Flow::Recovering(_));
-    let page = MethodPage { texts, paths, hidden, is_recovering, is_invalid: said.is_invalid() };
+    let sms = menu.methods.contains(Method::Sms);
+    let page = MethodPage { texts, paths, hidden, is_recovering, sms, is_invalid: said.is_invalid() };
     visit.page(&texts.method.title, said, visit.templates().method(&page))
 }
 
@@ -121,17 +123,21 @@ pub(super) async fn choose(visit: &Visit<'_>, form: &Form) -> Response {
             Err(error) => visit.over(visit.pages.told(&error), &ticket).await,
         },
         choice => {
-            if let Err(answer) = still_good(visit, &ticket).await {
-                return answer;
-            }
+            let menu = match menu(visit, &ticket).await {
+                Ok(menu) => menu,
+                Err(answer) => return answer,
+            };
             let alert = &visit.texts.alert;
             let said = match choice {
+                Some("sms") if menu.methods.contains(Method::Sms) => {
+                    return answer::see_other(&visit.paths().phone);
+                }
                 Some("sms") => {
                     Said { status: StatusCode::FORBIDDEN, alert: Some(alert.method_not_allowed.clone()) }
                 }
                 _ => Said::refused(&alert.no_method),
             };
-            method(visit, &ticket, &said)
+            method(visit, &menu, &said)
         }
     }
 }
@@ -296,8 +302,13 @@ pub(super) async fn bind(visit: &Visit<'_>, form: &Form) -> Response {
 
 /// Whether enrolling can still go on.
 async fn still_good(visit: &Visit<'_>, ticket: &Ticket<kind::Enroll>) -> Result<(), Response> {
+    menu(visit, ticket).await.map(|_| ())
+}
+
+/// What can be enrolled now.
+async fn menu(visit: &Visit<'_>, ticket: &Ticket<kind::Enroll>) -> Result<Menu, Response> {
     match visit.mfa().menu(&visit.visitor.context, ticket).await {
-        Ok(_) => Ok(()),
+        Ok(menu) => Ok(menu),
         Err(error) => Err(visit.over(visit.pages.told(&error), ticket).await),
     }
 }

@@ -1,6 +1,7 @@
 //! One door for every request below the mount: who asks, for which page, from where; then the page.
 
 mod enrollment;
+mod phone;
 mod security;
 mod sign_in;
 mod verify;
@@ -65,9 +66,14 @@ async fn show(visit: &Visit<'_>, route: Route) -> Response {
             enrollment::show_method(visit, ticket).await
         }
         (Flow::Pending(ticket), Route::App) => enrollment::show_app(visit, ticket).await,
+        (Flow::Offer(ticket, _) | Flow::Enroll(ticket) | Flow::Recovering(ticket), Route::Phone) => {
+            phone::show(visit, ticket).await
+        }
+        (Flow::PendingPhone(ticket), Route::PhoneCode) => phone::show_code(visit, ticket).await,
         (Flow::Confirmed(ticket), Route::Save) => enrollment::show_save(visit, ticket).await,
         (Flow::Bind(ticket), Route::Bind) => enrollment::show_bind(visit, ticket).await,
         (Flow::Challenge(ticket), Route::Challenge) => sign_in::show_challenge(visit, ticket).await,
+        (Flow::Challenge(ticket), Route::Choose) => sign_in::show_choice(visit, ticket).await,
         (Flow::Challenge(ticket) | Flow::RecoverOnly(ticket), Route::Recover) => {
             sign_in::show_recover(visit, ticket).await
         }
@@ -82,6 +88,8 @@ async fn show_beside(visit: &Visit<'_>, beside: &Beside, route: Route) -> Respon
         (_, Route::Security) => security::show(visit).await,
         (Beside::Verify(_) | Beside::Transaction(_), Route::Verify) => verify::show(visit, beside).await,
         (Beside::Pending(ticket), Route::App) => enrollment::show_app(visit, ticket).await,
+        (Beside::EnrollPhone(ticket), Route::Phone) => phone::show(visit, ticket).await,
+        (Beside::PendingPhone(ticket), Route::PhoneCode) => phone::show_code(visit, ticket).await,
         (Beside::Confirmed(ticket), Route::Save) => enrollment::show_save(visit, ticket).await,
         (Beside::NewCode(ticket), Route::NewCode) => security::show_new_code(visit, ticket).await,
         (_, Route::Verify | Route::NewCode) => answer::see_other(&visit.paths().security),
@@ -99,6 +107,9 @@ async fn act(visit: &Visit<'_>, route: Route, form: &Form) -> Response {
         (Flow::Proved(_), Route::NewCodeCopy) => security::copy_code(visit, form).await,
         (Flow::Proved(_), Route::NewCodeDownload) => security::download_code(visit, form).await,
         (_, Route::App) => enrollment::confirm(visit, form).await,
+        (_, Route::Phone) => phone::send(visit, form).await,
+        (_, Route::PhoneCode) => phone::confirm(visit, form).await,
+        (_, Route::PhoneResend) => phone::resend(visit, form).await,
         (_, Route::Save) => enrollment::activate(visit, form).await,
         (_, Route::Copy) => enrollment::copy(visit, form).await,
         (_, Route::Download) => enrollment::download(visit, form).await,
@@ -109,6 +120,8 @@ async fn act(visit: &Visit<'_>, route: Route, form: &Form) -> Response {
         (_, Route::Method) => enrollment::choose(visit, form).await,
         (_, Route::Bind) => enrollment::bind(visit, form).await,
         (_, Route::Challenge) => sign_in::verify(visit, form).await,
+        (_, Route::Choose) => sign_in::choose(visit, form).await,
+        (_, Route::Resend) => sign_in::resend(visit, form).await,
         (_, Route::Recover) => sign_in::recover(visit, form).await,
         _ => visit.to_its_page(),
     }

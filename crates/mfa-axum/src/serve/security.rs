@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use data_encoding::HEXLOWER;
-use mfa::policy::Obligation;
+use mfa::policy::{Method, Obligation};
 use mfa::{
     Acknowledged, Assertion, AuthenticatorStatus, AuthenticatorView, Error, NewRecoveryCode, Overview,
     Rejection, Ticket, kind,
@@ -49,7 +49,9 @@ pub(super) async fn show(visit: &Visit<'_>) -> Response {
         csrf: &visitor.csrf,
         is_available,
         is_required,
-        apps: apps(&overview, is_required, texts),
+        apps: authenticators(&overview, Method::App, is_required, texts),
+        phones: authenticators(&overview, Method::Sms, is_required, texts),
+        may_use_phone: overview.methods.contains(Method::Sms),
         recovery_code: overview
             .recovery_codes_issued_at
             .map(|at| on(&texts.security.recovery_code_since, at)),
@@ -63,21 +65,31 @@ pub(super) async fn show(visit: &Visit<'_>) -> Response {
     visit.page(&texts.security.title, &Said::nothing(), visit.templates().security(&page))
 }
 
-fn apps(overview: &Overview, is_required: bool, texts: &Texts) -> Vec<SecurityApp> {
-    let is_usable = |one: &&AuthenticatorView| one.status == AuthenticatorStatus::Active;
+fn authenticators(overview: &Overview, method: Method, is_required: bool, texts: &Texts) -> Vec<SecurityApp> {
+    let is_usable = |one: &&AuthenticatorView| one.status == AuthenticatorStatus::Active && one.is_allowed;
     let usable = overview.authenticators.iter().filter(is_usable).count();
     let words = &texts.security;
     let app = |one: &AuthenticatorView| {
-        let mut lines = match one.status {
-            AuthenticatorStatus::Suspended => vec![words.app_suspended.clone()],
-            AuthenticatorStatus::Disabled => vec![words.app_disabled.clone()],
-            _ => vec![words.app_since.replace("{date}", &texts.date(one.bound_at))],
+        let mut lines = match (one.number, one.status) {
+            (None, AuthenticatorStatus::Suspended) => vec![words.app_suspended.clone()],
+            (None, AuthenticatorStatus::Disabled) => vec![words.app_disabled.clone()],
+            (None, _) => vec![words.app_since.replace("{date}", &texts.date(one.bound_at))],
+            (Some(number), status) => {
+                let since = texts.phone_since(number, one.bound_at);
+                let more = match status {
+                    AuthenticatorStatus::Suspended => Some(&words.phone_suspended),
+                    AuthenticatorStatus::Disabled => Some(&words.phone_disabled),
+                    _ if !one.is_allowed => Some(&words.phone_refused),
+                    _ => None,
+                };
+                std::iter::once(since).chain(more.cloned()).collect()
+            }
         };
         lines.extend(one.last_used_at.map(|at| words.app_used.replace("{date}", &texts.date(at))));
         let is_last = usable <= usize::from(is_usable(&one));
         SecurityApp { id: HEXLOWER.encode(one.id.as_bytes()), lines, may_remove: !(is_required && is_last) }
     };
-    overview.authenticators.iter().map(app).collect()
+    overview.authenticators.iter().filter(|one| one.method == Some(method)).map(app).collect()
 }
 
 /// A button of the page.
@@ -166,6 +178,10 @@ async fn change_own<'a>(
             let menu = mfa.change_app(context, proof, None).await?;
             let pending = mfa.enroll_app(context, &menu.ticket).await?;
             Ok((proven.beside(Beside::Pending(pending.ticket)), &paths.app))
+        }
+        Errand::ChangePhone => {
+            let menu = mfa.change_phone(context, proof).await?;
+            Ok((proven.beside(Beside::EnrollPhone(menu.ticket)), &paths.phone))
         }
         Errand::NewRecoveryCode => {
             let code = mfa.new_recovery_code(context, proof).await?;

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use mfa::policy::Purpose;
+use mfa::policy::{Method, Methods, Purpose};
 use mfa::{Asked, Assertion, ChallengeStatus, Error, Rejection, Remember, Ticket, Transaction, Wanted, kind};
 
 use super::security;
@@ -23,7 +23,10 @@ struct Question<'a> {
     ticket: Option<Ticket<kind::Challenge>>,
     transaction: Option<&'a Transaction>,
     password: bool,
-    code: bool,
+    /// What can be answered with.
+    methods: Methods,
+    /// That a text was sent, and where to.
+    sent: Option<String>,
 }
 
 pub(super) async fn show(visit: &Visit<'_>, beside: &Beside) -> Response {
@@ -61,25 +64,27 @@ async fn ask<'a>(
         _ => Wanted::StepUp,
     };
     let context = &visit.visitor.context;
-    let question = |ticket, password, code| Question {
+    let question = |ticket, password, methods| Question {
         errand: errand.to_string(),
         ticket,
         transaction: None,
         password,
-        code,
+        methods,
+        sent: None,
     };
     match visit.mfa().challenge(context, &secured.assertion, wanted, first).await {
         Ok(Asked::Proved(assertion)) => Ok(Asking::Proved(assertion)),
         Ok(Asked::FirstFactor { methods }) => {
-            Ok(Asking::Page(question(None, true, !methods.is_empty()), Said::nothing()))
+            // A code by text is asked for once the password was right.
+            Ok(Asking::Page(question(None, true, methods.intersection(Methods::APP)), Said::nothing()))
         }
         Ok(Asked::Challenge(challenge)) => {
-            Ok(Asking::Page(question(Some(challenge.ticket), false, true), Said::nothing()))
+            Ok(Asking::Page(question(Some(challenge.ticket), false, challenge.methods), Said::nothing()))
         }
         Ok(Asked::Throttled { until }) => {
             let alert = Some(visit.texts.too_many(until));
             let said = Said { status: StatusCode::TOO_MANY_REQUESTS, alert };
-            Ok(Asking::Page(question(None, false, true), said))
+            Ok(Asking::Page(question(None, false, Methods::APP), said))
         }
         Ok(Asked::RecoverOnly) => Err(visit.refuse(Refusal::Forbidden)),
         Err(error) => Err(visit.refuse(visit.pages.told(&error))),
@@ -92,20 +97,31 @@ async fn show_transaction(
     said: Option<Said>,
 ) -> Response {
     match visit.mfa().challenge_status(&visit.visitor.context, ticket).await {
-        Ok(ChallengeStatus { throttled_until, transaction: Some(transaction), .. }) => {
-            let said = match (said, throttled_until) {
-                (Some(said), _) => said,
-                (None, Some(until)) => {
-                    Said { status: StatusCode::TOO_MANY_REQUESTS, alert: Some(visit.texts.too_many(until)) }
-                }
-                (None, None) => Said::nothing(),
+        Ok(ChallengeStatus {
+            throttled_until,
+            transaction: Some(transaction),
+            methods,
+            chosen,
+            number,
+            next_text_at,
+            ..
+        }) => {
+            let sent = number.filter(|_| chosen == Some(Method::Sms)).map(|to| visit.texts.text_sent(to));
+            let needs_a_text = methods == Methods::SMS && sent.is_none();
+            let too_many = |alert| Said { status: StatusCode::TOO_MANY_REQUESTS, alert: Some(alert) };
+            let said = match (said, throttled_until, next_text_at.filter(|_| needs_a_text)) {
+                (Some(said), ..) => said,
+                (None, Some(until), _) => too_many(visit.texts.too_many(until)),
+                (None, None, Some(until)) => too_many(visit.texts.too_many_texts(until)),
+                (None, None, None) => Said::nothing(),
             };
             let question = Question {
                 errand: String::new(),
                 ticket: Some(ticket.clone()),
                 transaction: Some(&transaction),
                 password: false,
-                code: true,
+                methods,
+                sent,
             };
             page(visit, question, &said)
         }
@@ -117,6 +133,8 @@ async fn show_transaction(
 fn page(visit: &Visit<'_>, question: Question<'_>, said: &Said) -> Response {
     let (texts, paths) = (visit.texts, visit.paths());
     let ticket = question.ticket.as_ref().map_or("", Ticket::as_str);
+    let (by_text, is_sent) = (question.methods.contains(Method::Sms), question.sent.is_some());
+    let send = if is_sent { &texts.text_code.resend } else { &texts.phone.send };
     let page = VerifyPage {
         texts,
         paths,
@@ -124,7 +142,10 @@ fn page(visit: &Visit<'_>, question: Question<'_>, said: &Said) -> Response {
         errand: &question.errand,
         transaction: question.transaction,
         password: question.password,
-        code: question.code,
+        // Where nothing but a text can be answered with, there is nothing to type before one was sent.
+        code: question.methods.contains(Method::App) || is_sent,
+        text_sent: question.sent,
+        send: Some(send.as_str()).filter(|_| by_text && question.ticket.is_some()),
         sign_in_again: question.password && !visit.visitor.has_password,
         is_invalid: said.is_invalid(),
     };
@@ -144,7 +165,10 @@ pub(super) async fn verify(visit: &Visit<'_>, proven: &Proven, form: &Form) -> R
                 Ok(ticket) => ticket,
                 Err(answer) => return answer,
             };
-            confirm_transaction(visit, proven, &ticket, code).await
+            match form.get("send") {
+                Some(_) => send_for_transaction(visit, proven, &ticket).await,
+                None => confirm_transaction(visit, proven, &ticket, code).await,
+            }
         }
         (errand, ticket) => {
             let Ok(errand) = errand.parse::<Errand>() else { return visit.refuse(Refusal::Malformed) };
@@ -155,6 +179,7 @@ pub(super) async fn verify(visit: &Visit<'_>, proven: &Proven, form: &Form) -> R
             }
             match Ticket::parse(ticket) {
                 _ if ticket.is_empty() => verify_password(visit, &secured, proven, &errand, form).await,
+                Ok(ticket) if form.get("send").is_some() => send_for_errand(visit, &errand, ticket).await,
                 Ok(ticket) => verify_code(visit, &secured, proven, &errand, ticket, code).await,
                 Err(_) => visit.refuse(Refusal::Expired),
             }
@@ -212,18 +237,82 @@ async fn verify_code(
         // A ticket of another purpose, put into this form by hand.
         Ok(_) => visit.refuse(Refusal::Expired),
         Err(error) => match visit.failed(&error, &visit.texts.alert.malformed_code, &ticket).await {
-            Ok(said) => {
-                let errand = errand.to_string();
-                let ticket = Some(ticket);
-                page(
-                    visit,
-                    Question { errand, ticket, transaction: None, password: false, code: true },
-                    &said,
-                )
-            }
+            Ok(said) => match errand_question(visit, errand, ticket).await {
+                Ok(question) => page(visit, question, &said),
+                Err(answer) => answer,
+            },
             Err(answer) => answer,
         },
     }
+}
+
+/// The page for a ticket that it was shown for before.
+async fn errand_question(
+    visit: &Visit<'_>,
+    errand: &Errand,
+    ticket: Ticket<kind::Challenge>,
+) -> Result<Question<'static>, Response> {
+    match visit.mfa().challenge_status(&visit.visitor.context, &ticket).await {
+        Ok(status) => {
+            let sent = status.number.filter(|_| status.chosen == Some(Method::Sms));
+            Ok(Question {
+                errand: errand.to_string(),
+                ticket: Some(ticket),
+                transaction: None,
+                password: false,
+                methods: status.methods,
+                sent: sent.map(|number| visit.texts.text_sent(number)),
+            })
+        }
+        Err(error) => Err(visit.over(visit.pages.told(&error), &ticket).await),
+    }
+}
+
+/// Sends a text to answer with: the ticket that then says so, and what is said of it.
+async fn send(
+    visit: &Visit<'_>,
+    ticket: Ticket<kind::Challenge>,
+) -> Result<(Ticket<kind::Challenge>, Said), Response> {
+    let (mfa, context) = (visit.mfa(), &visit.visitor.context);
+    match mfa.send_code(context, &ticket).await {
+        Ok(sent) => Ok((sent.ticket, Said::nothing())),
+        Err(error) => {
+            let said = visit.failed(&error, &visit.texts.alert.malformed_code, &ticket).await?;
+            // A text that went a moment ago can still be typed.
+            let is_out = matches!(error, Error::Rejected(Rejection::TextThrottled { .. }));
+            match mfa.choose(context, &ticket, Method::Sms) {
+                Ok(chosen) if is_out => Ok((chosen, said)),
+                _ => Ok((ticket, said)),
+            }
+        }
+    }
+}
+
+async fn send_for_errand(visit: &Visit<'_>, errand: &Errand, ticket: Ticket<kind::Challenge>) -> Response {
+    let (ticket, said) = match send(visit, ticket).await {
+        Ok(sent) => sent,
+        Err(answer) => return answer,
+    };
+    match errand_question(visit, errand, ticket).await {
+        Ok(question) => page(visit, question, &said),
+        Err(answer) => answer,
+    }
+}
+
+async fn send_for_transaction(
+    visit: &Visit<'_>,
+    proven: &Proven,
+    ticket: &Ticket<kind::Challenge>,
+) -> Response {
+    let (sent, said) = match send(visit, ticket.clone()).await {
+        Ok(sent) => sent,
+        Err(answer) => return answer,
+    };
+    if said.alert.is_some() {
+        return show_transaction(visit, &sent, Some(said)).await;
+    }
+    let flow = Flow::Proved(proven.beside(Beside::Transaction(sent)));
+    visit.go_to(visit.visitor.flow.clone(), flow, Renew::No, &visit.paths().verify).await
 }
 
 /// Keeps the fresh proof, and goes on to what it was for.

@@ -51,6 +51,8 @@ impl<'a> Visit<'a> {
         if visitor.languages.is_empty() {
             visitor.languages = accepted_languages(&parts.headers);
         }
+        // Texts to phones are written as the pages are.
+        visitor.context = visitor.context.locales(visitor.languages.iter().map(String::as_str));
         let (_, texts) = pages.inner.catalogue.select(visitor.languages.iter().map(String::as_str));
         Self { pages, visitor, texts, parts, is_json: answer::wants_json(&parts.headers) }
     }
@@ -118,6 +120,9 @@ impl<'a> Visit<'a> {
     pub(super) async fn go_on(&self, from: Flow, to: Flow) -> Response {
         let beside = match (&self.visitor.flow, &to) {
             (Flow::Proved(proven), Flow::Pending(ticket)) => proven.beside(Beside::Pending(ticket.clone())),
+            (Flow::Proved(proven), Flow::PendingPhone(ticket)) => {
+                proven.beside(Beside::PendingPhone(ticket.clone()))
+            }
             (Flow::Proved(proven), Flow::Confirmed(ticket)) => {
                 proven.beside(Beside::Confirmed(ticket.clone()))
             }
@@ -165,12 +170,15 @@ impl<'a> Visit<'a> {
                 kept.as_str()
             }
             Flow::Pending(kept) => kept.as_str(),
+            Flow::PendingPhone(kept) => kept.as_str(),
             Flow::Confirmed(kept) => kept.as_str(),
             Flow::Challenge(kept) | Flow::RecoverOnly(kept) => kept.as_str(),
             Flow::Proved(proven) => match &proven.beside {
                 Beside::Nothing | Beside::Verify(_) => return false,
                 Beside::Transaction(kept) => kept.as_str(),
                 Beside::Pending(kept) => kept.as_str(),
+                Beside::EnrollPhone(kept) => kept.as_str(),
+                Beside::PendingPhone(kept) => kept.as_str(),
                 Beside::Confirmed(kept) => kept.as_str(),
                 Beside::NewCode(kept) => kept.as_str(),
             },

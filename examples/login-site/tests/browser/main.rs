@@ -17,6 +17,7 @@ mod client;
 mod keyboard;
 mod markup;
 mod person;
+#[allow(dead_code, reason = "nobody asks here what the site printed")]
 mod servers;
 mod tour;
 

@@ -2,6 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a test that cannot go on must stop"
@@ -12,20 +13,24 @@ mod company;
 mod entry;
 mod events;
 mod journey;
+mod phone;
 mod remembered;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode};
+use mfa::policy::numbers::NumberPlan;
 use mfa::policy::{OrganizationSettings, Policy};
+use mfa::sms::MemorySender;
+use mfa::sms::text::OriginHost;
 use mfa::storage::MemoryStorage;
 use mfa::testing::{HandClock, TestAuthenticator};
-use mfa::{Keyring, Mfa, Realm, SystemRandom, UnixSeconds};
+use mfa::{Keyring, Mfa, Realm, SystemRandom, Texting, UnixSeconds};
 use mfa_axum::Pages;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
@@ -44,6 +49,7 @@ pub(super) struct TestSite {
     pub(super) clock: HandClock,
     pub(super) storage: MemoryStorage,
     pub(super) host: SiteHost,
+    pub(super) outbox: MemorySender,
 }
 
 impl TestSite {
@@ -54,11 +60,15 @@ impl TestSite {
     pub(super) fn with_policy(policy: &str) -> Self {
         let policy = Policy::from_toml(policy).unwrap();
         let (clock, storage) = (HandClock::at(1_800_000_000), MemoryStorage::new());
+        let outbox = MemorySender::new();
+        let origin = OriginHost::parse("localhost").unwrap();
+        let texting = Texting::with_plan(outbox.clone(), origin, plan());
         let mfa = Mfa::builder()
             .storage(storage.clone())
             .keyring(Keyring::generate(&SystemRandom).unwrap())
             .policy(policy)
             .clock(clock.clone())
+            .sms(texting)
             .build()
             .unwrap();
         let store = Store::open(None).unwrap();
@@ -78,7 +88,14 @@ impl TestSite {
         let pages = Pages::builder(mfa, host.clone()).build().unwrap();
         host.pages.get_or_init(|| pages.clone());
         let router = router(Site { pages, host: host.clone() });
-        Self { router, clock, storage, host }
+        Self { router, clock, storage, host, outbox }
+    }
+
+    /// The code of the latest text, and its number.
+    pub(super) fn text(&self) -> (String, String) {
+        let sent = self.outbox.sent();
+        let last = sent.last().expect("a text");
+        (last.body().expose().rsplit_once('#').unwrap().1.to_owned(), last.to().expose())
     }
 
     pub(super) fn wait(&self, seconds: u64) {
@@ -150,6 +167,16 @@ impl TestSite {
         self.wait(30);
         browser
     }
+}
+
+/// The number plans of the demo's policy, made once.
+fn plan() -> NumberPlan {
+    static PLAN: OnceLock<NumberPlan> = OnceLock::new();
+    PLAN.get_or_init(|| {
+        let policy = Policy::from_toml(POLICY).unwrap();
+        NumberPlan::prepare(policy.sms().regions()).unwrap()
+    })
+    .clone()
 }
 
 /// A browser without script.
