@@ -1,5 +1,5 @@
 //! Everything that a whole run of the site leaves behind is searched for what nobody may find there: keys, codes, recovery
-//! codes, the password.
+//! codes, whole phone numbers, the password.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must stop")]
 
 #[path = "../two_processes/client.rs"]
@@ -133,6 +133,7 @@ fn d9_d10_d16_inv_10_a_whole_run_leaves_no_secret_behind() {
     let mut secrets = Secrets::default();
     secrets.add("the password", &site.password);
     let mut answers = run(&site, &mut secrets);
+    answers.append(&mut run_by_text(&site, &mut secrets));
     // The record vanishes: an error, for the operator too.
     site.lose_records();
     let mut marcus = Client::default();
@@ -160,6 +161,10 @@ fn d9_d10_d16_inv_10_a_whole_run_leaves_no_secret_behind() {
     let mut files = 0_usize;
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let path = file.unwrap().path();
+        // What is sent has its code and its number, and nothing else has.
+        if path.ends_with("login-site.outbox.jsonl") {
+            continue;
+        }
         let bytes = std::fs::read(&path).unwrap();
         assert_eq!(secrets.found_in(&bytes), None, "{path:?}");
         files = files.saturating_add(1);
@@ -167,6 +172,42 @@ fn d9_d10_d16_inv_10_a_whole_run_leaves_no_secret_behind() {
     assert!(files >= 3, "database, log, keyring, what went wrong: {files}");
     let errors = std::fs::read_to_string(errors).unwrap();
     assert!(!errors.is_empty(), "something went wrong, and was told");
+}
+
+/// A phone: set up, signed in with, a payment confirmed by text.
+fn run_by_text(site: &Site, secrets: &mut Secrets) -> Vec<Answer> {
+    let latest = || {
+        let outbox = std::fs::read_to_string(site.folder.path().join("login-site.outbox.jsonl")).unwrap();
+        let text: serde_json::Value = serde_json::from_str(outbox.lines().last().unwrap()).unwrap();
+        assert_eq!(text["to"], "+12015550142");
+        text["body"].as_str().unwrap().rsplit_once('#').unwrap().1.to_owned()
+    };
+    for number in ["+12015550142", "12015550142", "2015550142", "(201) 555-0142"] {
+        secrets.add("a whole number", number);
+    }
+    let mut client = Client::default();
+    client.sign_in(site, "peyton@payee.example");
+    let mut peyton = Person { site, secrets, client };
+    peyton.submit("/mfa/required", &[]);
+    assert_eq!(peyton.submit("/mfa/method", &[("method", "sms")]), 200);
+    let typed = [("country", "US"), ("phone", "(201) 555-0142")];
+    assert_eq!(peyton.submit("/mfa/phone", &typed), 200);
+    let code = latest();
+    peyton.secrets.add("a code", &code);
+    assert_eq!(peyton.submit("/mfa/phone/resend", &[]), 429);
+    assert_eq!(peyton.submit("/mfa/phone/code", &[("code", "12345")]), 422);
+    assert_eq!(peyton.submit("/mfa/phone/code", &[("code", &code)]), 200);
+    peyton.saves_a_code("/mfa/recovery-code");
+    peyton.client.get(site, "/mfa/security");
+    // The second text has to wait half a minute; the site reads the wall clock.
+    std::thread::sleep(Duration::from_secs(31));
+    peyton.client.get(site, "/payments");
+    assert_eq!(peyton.submit("/payments", &[("amount", "7.00"), ("payee", "Acme")]), 200);
+    let code = latest();
+    peyton.secrets.add("a code", &code);
+    assert_eq!(peyton.submit("/mfa/verify", &[("code", &code)]), 200);
+    assert_eq!(peyton.title(), "Payments");
+    std::mem::take(&mut peyton.client.answers)
 }
 
 /// Set-ups, sign-ins, wrong codes, a payment, a new recovery code, a change, a recovery and a reset.

@@ -88,6 +88,17 @@ impl Case<'_> {
         inv_11_a_move_is_finished_by_calling_it_again,
     }
 
+    judges! {
+        /// The same for two calls of one move that meet no fault.
+        judge_two_moves:
+        judge_move_by_name,
+        inv_11_a_move_is_told_to_both,
+    }
+
+    fn judge_move_by_name(&self) -> Verdict {
+        self.judge_move().map_err(|(invariant, why)| format!("{invariant}: {why}"))
+    }
+
     fn events(&self) -> impl Iterator<Item = &Event> {
         self.after.events.iter().map(|recorded| &recorded.event)
     }

@@ -7,6 +7,7 @@ use super::authenticators::is_open;
 use super::probe::Trial;
 use super::{Asks, Case, Verdict, require};
 use crate::account::{MOVED, Node, SUBJECT, visit, visit_as};
+use crate::client::{Gain, Outcome};
 
 impl Case<'_> {
     /// However a move was cut short: never does an app work under both names; calling again finishes it; and then all is
@@ -60,6 +61,12 @@ impl Case<'_> {
         let is_closed = matches!(asks, Asks::For(asked) if !is_open(asked));
         require(!is_enrolled || is_closed, || format!("moved, and a sign-in is answered {asks:?}"))?;
         self.nothing_is_new_under_the_new_name(&after)
+    }
+
+    /// Of two calls of the same move each is told that it is done.
+    pub fn inv_11_a_move_is_told_to_both(&self) -> Verdict {
+        let done = self.told(|outcome| matches!(outcome, Outcome::Success(Gain::Done)));
+        require(done == self.scene.clients(), || format!("{done} of {} were told so", self.scene.clients()))
     }
 
     /// INV-1 and INV-3 go along: used steps stay used, and guesses counted.
