@@ -10,7 +10,8 @@ use crate::keyboard::Keyboard;
 use crate::person::{Person, Walk};
 use crate::servers;
 use crate::servers::{ChromeDriver, Site};
-use crate::tour::{MUST_SET_UP, TOURS, Visitor, walk};
+use crate::tour::{Visitor, walk};
+use crate::tours::{MUST_SET_UP, TOURS};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_clean_by_axe_at_every_size_in_light_and_dark() {

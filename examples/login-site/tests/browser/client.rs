@@ -6,7 +6,8 @@ use std::net::TcpStream;
 
 use crate::markup::{Element, elements};
 use crate::servers::Site;
-use crate::tour::{TOURS, Visitor, walk};
+use crate::tour::{Visitor, walk};
+use crate::tours::TOURS;
 
 #[tokio::test]
 async fn every_page_has_the_headers_and_the_markup_that_site_md_wants() {

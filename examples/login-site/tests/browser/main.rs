@@ -20,6 +20,7 @@ mod person;
 #[allow(dead_code, reason = "nobody asks here what the site printed")]
 mod servers;
 mod tour;
+mod tours;
 
 use std::path::Path;
 
