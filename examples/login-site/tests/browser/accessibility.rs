@@ -10,33 +10,49 @@ use crate::keyboard::Keyboard;
 use crate::person::{Person, Walk};
 use crate::servers;
 use crate::servers::{ChromeDriver, Site};
-use crate::tour::{Visitor, walk};
-use crate::tours::{MUST_SET_UP, TOURS};
+use crate::tour::{Step, Visitor, walk};
+use crate::tours::{STRICT_TOURS, TOURS};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_clean_by_axe_at_every_size_in_light_and_dark() {
     let Some((site, driver)) = servers() else { return };
-    let axe = axe();
-    let seat = Walk { width: 1280, height: 1000, javascript: true, email: "" };
-    let person = sit_down(&site, &driver, seat).await;
-    person.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": axe })).await;
-    let mut keyboard = Keyboard::new(&person, true);
-    for tour in TOURS {
-        walk(&mut keyboard, &site, tour).await;
-    }
-    println!("{} pages, {} findings", keyboard.looked_at, keyboard.findings.len());
-    let findings = std::mem::take(&mut keyboard.findings);
-    person.leave().await;
-    assert!(findings.is_empty(), "{}", findings.join("\n"));
+    look_at_all(&site, &driver, TOURS, Seat::Examiner).await;
+    look_at_all(&Site::start_strict(), &driver, STRICT_TOURS, Seat::Examiner).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_keyboard_alone_sets_up_and_signs_in_without_javascript() {
+async fn the_keyboard_alone_comes_to_every_page_and_past_it_without_javascript() {
     let Some((site, driver)) = servers() else { return };
-    let seat = Walk { width: 390, height: 1500, javascript: false, email: "" };
-    let person = sit_down(&site, &driver, seat).await;
-    let mut keyboard = Keyboard::new(&person, false);
-    walk(&mut keyboard, &site, MUST_SET_UP).await;
+    look_at_all(&site, &driver, TOURS, Seat::WithoutScript).await;
+    look_at_all(&Site::start_strict(), &driver, STRICT_TOURS, Seat::WithoutScript).await;
+}
+
+/// Who walks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seat {
+    /// With script and axe, which needs it.
+    Examiner,
+    /// On a phone's width.
+    WithoutScript,
+}
+
+async fn look_at_all(site: &Site, driver: &ChromeDriver, tours: &[&[Step]], seat: Seat) {
+    let is_examined = seat == Seat::Examiner;
+    let walk_of = |(width, height), javascript| Walk { width, height, javascript, email: "" };
+    let person = match seat {
+        Seat::Examiner => sit_down(site, driver, walk_of((1280, 1000), true)).await,
+        Seat::WithoutScript => sit_down(site, driver, walk_of((390, 844), false)).await,
+    };
+    // The little that moves stands still for whoever wishes it.
+    emulate(&person, &[("prefers-reduced-motion", "reduce")]).await;
+    if is_examined {
+        person.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": axe() })).await;
+    }
+    let mut keyboard = Keyboard::new(&person, is_examined);
+    for tour in tours {
+        walk(&mut keyboard, site, tour).await;
+    }
+    println!("{} pages, {} findings", keyboard.looked_at, keyboard.findings.len());
     let findings = std::mem::take(&mut keyboard.findings);
     person.leave().await;
     assert!(findings.is_empty(), "{}", findings.join("\n"));
@@ -160,7 +176,7 @@ axe.run(document, { runOnly: { type: "tag", values }, preload: false }).then(
 );
 "#;
 
-fn texts(list: &Value) -> impl Iterator<Item = &str> {
+pub(crate) fn texts(list: &Value) -> impl Iterator<Item = &str> {
     list.as_array().unwrap().iter().map(|text| text.as_str().unwrap())
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
-use crate::accessibility::examine;
+use crate::accessibility::{examine, texts};
 use crate::person::Person;
 use crate::tour::Visitor;
 
@@ -80,7 +80,11 @@ impl<'a> Keyboard<'a> {
         for _ in 0..stops.len().saturating_add(2) {
             self.key(Key::Tab).await;
             let focus = self.focus().await;
-            seen.push((focus["at"].as_i64().unwrap(), focus["rings"].clone()));
+            let at = focus["at"].as_i64().unwrap();
+            if at >= 0 && focus["inSight"] != true {
+                self.findings.push(format!("{heading}: the focus is out of sight on {}", focus["text"]));
+            }
+            seen.push((at, focus["rings"].clone()));
         }
         let order: Vec<i64> = seen.iter().map(|(at, _)| *at).filter(|at| *at >= 0).collect();
         let count = i64::try_from(stops.len()).unwrap();
@@ -182,10 +186,11 @@ impl Visitor for Keyboard<'_> {
         panic!("{name} has no {value}");
     }
 
-    async fn tick(&mut self, name: &str) {
-        self.tab_to_field(name).await;
+    async fn tick(&mut self, name: &str, is_ticked: bool) {
+        let before = self.tab_to_field(name).await;
+        assert_eq!(before["value"], (!is_ticked).to_string(), "{name} is so already");
         self.key(Key::Space).await;
-        assert_eq!(self.focus().await["value"], "true");
+        assert_eq!(self.focus().await["value"], is_ticked.to_string());
     }
 
     async fn press(&mut self, label: &str) {
@@ -230,6 +235,10 @@ impl Visitor for Keyboard<'_> {
         self.person.text(&format!("#{id}")).await
     }
 
+    async fn words(&mut self) -> String {
+        self.person.text("main").await
+    }
+
     async fn look(&mut self, heading: &str, refusal: Option<(u16, &str)>) {
         self.person.expect_page(heading).await;
         self.looked_at = self.looked_at.saturating_add(1);
@@ -242,9 +251,15 @@ impl Visitor for Keyboard<'_> {
                 self.findings.push(format!("{heading}: the error is not told at its field: {told}"));
             }
         }
+        let (status, _) = refusal.unwrap_or((200, ""));
+        let arrived = self.person.evaluate("performance.getEntriesByType('navigation')[0].responseStatus");
+        assert_eq!(arrived.await, status, "{heading}");
         self.go_around(heading).await;
         if self.is_examined {
             self.findings.extend(examine(self.person, heading).await);
+        } else {
+            let faults = self.person.evaluate("faults()").await;
+            self.findings.extend(texts(&faults).map(|fault| format!("{heading}: {fault}")));
         }
     }
 }

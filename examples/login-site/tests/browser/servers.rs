@@ -33,9 +33,24 @@ impl Site {
         Self::start_with(folder, Stdio::inherit())
     }
 
+    /// A site where proof is too old for a change of authenticators after two seconds.
+    pub(crate) fn start_strict() -> Self {
+        let policy = include_str!("../../../../policies/construction-pay.toml");
+        let strict = policy.replace("\nmanage = \"5m\"", "\nmanage = \"2s\"");
+        assert_ne!(strict, policy);
+        let folder = Arc::new(Folder::new());
+        std::fs::write(folder.path().join("strict.toml"), strict).unwrap();
+        Self::start_as(folder, Stdio::inherit(), &["--policy", "strict.toml"])
+    }
+
     pub(crate) fn start_with(folder: Arc<Folder>, errors: Stdio) -> Self {
+        Self::start_as(folder, errors, &[])
+    }
+
+    fn start_as(folder: Arc<Folder>, errors: Stdio, flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_login-site"))
             .args(["--listen", "127.0.0.1:0", "--enforce-from", "2031-03-01T00:00:00Z"])
+            .args(flags)
             .current_dir(folder.path())
             .stdout(Stdio::piped())
             .stderr(errors)

@@ -3,18 +3,23 @@
 //! A new page is a few more steps in [`TOURS`]; the browser, the keyboard and the plain client all learn of it here.
 
 use crate::tour::Step::{
-    Choose, Copy, Follow, Forge, Keep, LoseRecords, Open, Page, Press, Refused, Repeat, Reveal, Scan, SignIn,
-    Tick, Type,
+    Choose, Copy, Follow, Forge, Keep, Linger, LoseRecords, Open, Page, Press, Refused, Repeat, Reveal, Says,
+    Scan, SignIn, Tick, Type, Untick,
 };
 use crate::tour::{Step, Text};
 
 const CONTINUE: Step = Press("Continue");
+const CONTINUE_LINK: Step = Follow("Continue");
 const WRONG_CODE: Step = Type("code", Text::Plain("000 000"));
 
-pub(crate) const TOURS: &[&[Step]] = &[MUST_SET_UP, MAY_SET_UP, COMPANY, PAYS, LOOKS_AFTER, OUT_OF_LUCK];
+pub(crate) const TOURS: &[&[Step]] =
+    &[MUST_SET_UP, MAY_SET_UP, WITHOUT, COMPANY, PAYS, LOOKS_AFTER, OUT_OF_LUCK];
+
+/// For a site where proof is soon too old for a change.
+pub(crate) const STRICT_TOURS: &[&[Step]] = &[PROVES_AGAIN, LOOKS_AFTER_AGAIN];
 
 /// Somebody who must set up, then signs in, then loses the phone.
-pub(crate) const MUST_SET_UP: &[Step] = &[
+const MUST_SET_UP: &[Step] = &[
     Open("/sign-in"),
     Page("Sign In"),
     Type("email", Text::Plain("marcus@enforced.example")),
@@ -34,7 +39,7 @@ pub(crate) const MUST_SET_UP: &[Step] = &[
     WRONG_CODE,
     CONTINUE,
     Refused("Secure Your Account", 422, "wrong or expired code"),
-    Type("code", Text::Code(0)),
+    Type("code", Text::Code),
     CONTINUE,
     Page("Save Your Recovery Code"),
     Keep,
@@ -52,7 +57,7 @@ pub(crate) const MUST_SET_UP: &[Step] = &[
     WRONG_CODE,
     CONTINUE,
     Refused("Two-Factor Authentication", 422, "wrong or expired code"),
-    Type("code", Text::Code(30)), // the code that confirmed is used up; the next one is accepted early
+    Type("code", Text::Code), // the code that confirmed is used up; the next one is accepted early
     CONTINUE,
     Page("Home"),
     Press("Sign Out"),
@@ -65,34 +70,91 @@ pub(crate) const MUST_SET_UP: &[Step] = &[
     Type("recovery_code", Text::RecoveryCode),
     CONTINUE,
     Page("Select an Authentication Method"),
+    Choose("method", "app"),
+    CONTINUE,
+    Page("Secure Your Account"),
+    Reveal("Trouble Scanning"),
+    Scan,
+    Type("code", Text::Code),
+    CONTINUE,
+    Page("Save Your Recovery Code"),
+    Tick("saved"),
+    CONTINUE,
+    Page("Home"),
+    Press("Sign Out"),
+    Page("Sign In"),
 ];
 
-/// Somebody who may skip, and whose forms are not all our own.
+/// Somebody who may skip, and whose forms are not all our own; who then sets up, and takes it back.
 const MAY_SET_UP: &[Step] = &[
     SignIn("olivia@pilot.example"),
     Page("Two-Factor Authentication Required"),
     Forge("csrf", "forged"),
     Press("Set Up Now"),
     Refused("Request Refused", 403, "did not come from the page"),
-    Open("/"),
+    CONTINUE_LINK,
+    Page("Two-Factor Authentication Required"),
     Repeat("ticket"),
     Press("Set Up Now"),
     Refused("Request Not Understood", 422, "could not be read"),
-    Open("/"),
+    CONTINUE_LINK,
     Forge("ticket", "of no page"),
     Press("Set Up Now"),
     Refused("This Page Has Expired", 410, "start again"),
+    Follow("Back to sign in"),
+    Page("Sign In"),
     SignIn("olivia@pilot.example"),
     Press("Skip for Now"),
     Page("Home"),
+    Follow("Password & Security"),
+    Page("Password & Security"),
+    Press("Add Authenticator App"),
+    Page("Secure Your Account"),
+    Reveal("Trouble Scanning"),
+    Scan,
+    Type("code", Text::Code),
+    CONTINUE,
+    Page("Save Your Recovery Code"),
+    Tick("saved"),
+    CONTINUE,
+    Page("Password & Security"),
+    Tick("always_require"),
+    Press("Save"),
+    Page("Password & Security"),
+    Untick("always_require"),
+    Press("Save"),
+    Page("Password & Security"),
+    Press("Remove Authenticator App"),
+    Page("Password & Security"),
+    Follow("Home"),
+    Page("Home"),
+    Press("Sign Out"),
+    Page("Sign In"),
 ];
 
+/// Somebody whose organisation has none of it.
+const WITHOUT: &[Step] = &[
+    SignIn("casey@commercial.example"),
+    Page("Home"),
+    Follow("Password & Security"),
+    Page("Password & Security"),
+    Follow("Home"),
+    Page("Home"),
+];
+
+/// Somebody who comes through the identity provider, with and without a second factor there.
 const COMPANY: &[Step] = &[
     Open("/sign-in"),
     Follow("Company single sign-on"),
     Page("Company Single Sign-On"),
     Press("Sign in as sam@sso.example"),
     Page("Home"),
+    Press("Sign Out"),
+    Follow("Company single sign-on"),
+    Press("Sign in as sam@sso.example without MFA"),
+    Page("Two-Factor Authentication Required"),
+    Follow("Back to sign in"),
+    Page("Sign In"),
 ];
 
 /// Somebody who pays, and looks after their own authenticators.
@@ -103,7 +165,7 @@ const PAYS: &[Step] = &[
     CONTINUE,
     Reveal("Trouble Scanning"),
     Scan,
-    Type("code", Text::Code(0)),
+    Type("code", Text::Code),
     CONTINUE,
     Tick("saved"),
     CONTINUE,
@@ -120,7 +182,7 @@ const PAYS: &[Step] = &[
     WRONG_CODE,
     Press("Confirm"),
     Refused("Verify Your Identity", 422, "wrong or expired code"),
-    Type("code", Text::Code(30)),
+    Type("code", Text::Code),
     Press("Confirm"),
     Page("Payments"),
     Follow("Home"),
@@ -128,11 +190,100 @@ const PAYS: &[Step] = &[
     Page("Password & Security"),
     Press("New Recovery Code"),
     Page("Save Your Recovery Code"),
+    CONTINUE,
+    Refused("Save Your Recovery Code", 422, "tick the box"),
+    Tick("saved"),
+    CONTINUE,
+    Page("Password & Security"),
+    Press("Change Authenticator App"),
+    Page("Secure Your Account"),
+    Reveal("Trouble Scanning"),
+    Scan,
+    Type("code", Text::Code),
+    CONTINUE,
+    Page("Save Your Recovery Code"),
+    Tick("saved"),
+    CONTINUE,
+    Page("Password & Security"),
     Open("/company-security"),
     Refused("Not Allowed", 403, "not allowed"),
+    CONTINUE_LINK,
+    Page("Home"),
 ];
 
-/// An administrator.
+/// Somebody whose sign-in is too old for what they want: first the password and a code, then on to it.
+const PROVES_AGAIN: &[Step] = &[
+    SignIn("pat@payor.example"),
+    Press("Set Up Now"),
+    Choose("method", "app"),
+    CONTINUE,
+    Reveal("Trouble Scanning"),
+    Scan,
+    Type("code", Text::Code),
+    CONTINUE,
+    Tick("saved"),
+    CONTINUE,
+    Follow("Password & Security"),
+    Linger,
+    Press("Change Authenticator App"),
+    Page("Verify Your Identity"),
+    Type("password", Text::Plain("not the password")),
+    WRONG_CODE,
+    CONTINUE,
+    Refused("Verify Your Identity", 422, "wrong password"),
+    Type("password", Text::Password),
+    Type("code", Text::Code),
+    CONTINUE,
+    Page("Secure Your Account"),
+    Reveal("Trouble Scanning"),
+    Scan,
+    Type("code", Text::Code),
+    CONTINUE,
+    Page("Save Your Recovery Code"),
+    Tick("saved"),
+    CONTINUE,
+    Page("Password & Security"),
+    Linger,
+    Press("New Recovery Code"),
+    Page("Verify Your Identity"),
+    Follow("Cancel"),
+    Page("Home"),
+    Follow("Password & Security"),
+    Press("New Recovery Code"),
+    Type("password", Text::Password),
+    Type("code", Text::Code),
+    CONTINUE,
+    Page("Save Your Recovery Code"),
+    Tick("saved"),
+    CONTINUE,
+    Page("Password & Security"),
+];
+
+/// An administrator whose sign-in is too old: what the form said is done after the proof.
+const LOOKS_AFTER_AGAIN: &[Step] = &[
+    SignIn("abel@enforced.example"),
+    Press("Set Up Now"),
+    Choose("method", "app"),
+    CONTINUE,
+    Reveal("Trouble Scanning"),
+    Scan,
+    Type("code", Text::Code),
+    CONTINUE,
+    Tick("saved"),
+    CONTINUE,
+    Follow("Company Security Settings"),
+    Linger,
+    Choose("reauthenticate_after", "30d"),
+    Press("Save"),
+    Page("Verify Your Identity"),
+    Type("password", Text::Password),
+    Type("code", Text::Code),
+    CONTINUE,
+    Page("Company Security Settings"),
+    Says("The settings were saved."),
+];
+
+/// An administrator, who also looks after marcus: he has set up before.
 const LOOKS_AFTER: &[Step] = &[
     SignIn("abel@enforced.example"),
     Press("Set Up Now"),
@@ -140,7 +291,7 @@ const LOOKS_AFTER: &[Step] = &[
     CONTINUE,
     Reveal("Trouble Scanning"),
     Scan,
-    Type("code", Text::Code(0)),
+    Type("code", Text::Code),
     CONTINUE,
     Tick("saved"),
     CONTINUE,
@@ -153,8 +304,22 @@ const LOOKS_AFTER: &[Step] = &[
     Refused("Company Security Settings", 422, "enter the date"),
     Type("enforce_from", Text::Plain("2026-01-31")),
     Choose("reauthenticate_after", "7d"),
+    Untick("require"),
     Press("Save"),
     Page("Company Security Settings"),
+    Says("The settings were saved."),
+    Tick("require"),
+    Press("Save"),
+    Page("Company Security Settings"),
+    Tick("verified"),
+    Press("Reset MFA"),
+    Page("Company Security Settings"),
+    Says("marcus@enforced.example was reset"),
+    Follow("Home"),
+    Press("Sign Out"),
+    Page("Sign In"),
+    SignIn("marcus@enforced.example"),
+    Page("Two-Factor Authentication Required"),
 ];
 
 /// Somebody who guesses, and then finds the records gone.
@@ -169,7 +334,7 @@ const OUT_OF_LUCK: &[Step] = &[
     CONTINUE,
     Refused("Request Too Large", 413, "more was sent"),
     Open("/"),
-    Type("code", Text::Code(0)),
+    Type("code", Text::Code),
     CONTINUE,
     Tick("saved"),
     CONTINUE,
