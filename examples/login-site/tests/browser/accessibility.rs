@@ -12,6 +12,7 @@ use crate::servers;
 use crate::servers::{ChromeDriver, Site};
 use crate::tour::{Step, Visitor, walk};
 use crate::tours::{STRICT_TOURS, TOURS};
+use crate::translation::Translation;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_clean_by_axe_at_every_size_in_light_and_dark() {
@@ -27,28 +28,40 @@ async fn the_keyboard_alone_comes_to_every_page_and_past_it_without_javascript()
     look_at_all(&Site::start_strict(), &driver, STRICT_TOURS, Seat::WithoutScript).await;
 }
 
+/// Whoever asks for Spanish gets it on every ready-made page, whole; the host's own pages stay English and say so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_in_spanish_is_answered_in_spanish() {
+    let Some((site, driver)) = servers() else { return };
+    look_at_all(&site, &driver, TOURS, Seat::Spanish).await;
+    look_at_all(&Site::start_strict(), &driver, STRICT_TOURS, Seat::Spanish).await;
+}
+
 /// Who walks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seat {
-    /// With script and axe, which needs it.
+    /// With axe, and the script that it needs.
     Examiner,
+    /// An examiner whose browser speaks Spanish.
+    Spanish,
     /// On a phone's width.
     WithoutScript,
 }
 
 async fn look_at_all(site: &Site, driver: &ChromeDriver, tours: &[&[Step]], seat: Seat) {
-    let is_examined = seat == Seat::Examiner;
-    let walk_of = |(width, height), javascript| Walk { width, height, javascript, email: "" };
-    let person = match seat {
-        Seat::Examiner => sit_down(site, driver, walk_of((1280, 1000), true)).await,
-        Seat::WithoutScript => sit_down(site, driver, walk_of((390, 844), false)).await,
+    let desktop = Walk { width: 1280, height: 1000, javascript: true, language: "en", email: "" };
+    let walk_of = match seat {
+        Seat::Examiner => desktop,
+        Seat::Spanish => Walk { language: "es", ..desktop },
+        Seat::WithoutScript => Walk { width: 390, height: 844, javascript: false, ..desktop },
     };
+    let person = sit_down(site, driver, walk_of).await;
     // The little that moves stands still for whoever wishes it.
     emulate(&person, &[("prefers-reduced-motion", "reduce")]).await;
-    if is_examined {
+    if walk_of.javascript {
         person.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": axe() })).await;
     }
-    let mut keyboard = Keyboard::new(&person, is_examined);
+    let mut keyboard = Keyboard::new(&person, walk_of.javascript);
+    keyboard.translation = (seat == Seat::Spanish).then(Translation::spanish);
     for tour in tours {
         walk(&mut keyboard, site, tour).await;
     }
@@ -63,7 +76,7 @@ async fn look_at_all(site: &Site, driver: &ChromeDriver, tours: &[&[Step]], seat
 async fn a_page_with_a_fault_is_not_clean() {
     let Some((site, driver)) = servers() else { return };
     let axe = axe();
-    let seat = Walk { width: 1280, height: 1000, javascript: true, email: "" };
+    let seat = Walk { width: 1280, height: 1000, javascript: true, language: "en", email: "" };
     let person = sit_down(&site, &driver, seat).await;
     person.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": axe })).await;
     for (fault, found) in FAULTS {

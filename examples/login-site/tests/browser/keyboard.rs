@@ -8,6 +8,7 @@ use thirtyfour::prelude::*;
 use crate::accessibility::{examine, texts};
 use crate::person::Person;
 use crate::tour::Visitor;
+use crate::translation::Translation;
 
 pub(crate) struct Keyboard<'a> {
     pub(crate) person: &'a Person,
@@ -15,12 +16,14 @@ pub(crate) struct Keyboard<'a> {
     pub(crate) is_examined: bool,
     pub(crate) findings: Vec<String>,
     pub(crate) looked_at: usize,
+    /// Set where the browser asks for another language than English, in which the tours are written.
+    pub(crate) translation: Option<Translation>,
     presses: usize,
 }
 
 impl<'a> Keyboard<'a> {
     pub(crate) fn new(person: &'a Person, is_examined: bool) -> Self {
-        Self { person, is_examined, findings: Vec::new(), looked_at: 0, presses: 0 }
+        Self { person, is_examined, findings: Vec::new(), looked_at: 0, translation: None, presses: 0 }
     }
 
     async fn keys(&self, text: &str) {
@@ -67,7 +70,44 @@ impl<'a> Keyboard<'a> {
     }
 
     async fn tab_to_text(&self, tag: &str, text: &str) {
-        self.tab_to(text, |focus| focus["tag"] == tag && focus["text"] == text).await;
+        let labels = self.called(text).await;
+        let is_it = |focus: &Value| focus["tag"] == tag && labels.iter().any(|label| focus["text"] == *label);
+        self.tab_to(text, is_it).await;
+    }
+
+    /// What is called so in English may be called here: the ready-made pages are translated, the host's own are not.
+    async fn called(&self, english: &str) -> Vec<String> {
+        match &self.translation {
+            Some(translation) if self.language().await == translation.language => {
+                translation.of(english).into_iter().map(str::to_owned).collect()
+            }
+            _ => vec![english.to_owned()],
+        }
+    }
+
+    async fn language(&self) -> Value {
+        self.person.evaluate("document.documentElement.lang").await
+    }
+
+    /// The page is in the language that it should be in, from `lang` to the last word, and has this heading.
+    async fn expect_page(&mut self, heading: &str) {
+        let language = self.language().await;
+        let wanted = match &self.translation {
+            Some(translation) if !HOST_PAGES.contains(&heading) => translation.language,
+            _ => "en",
+        };
+        assert_eq!(language, wanted, "the language of {heading}");
+        let shown = self.person.text("h1").await;
+        let headings = self.called(heading).await;
+        assert!(headings.contains(&shown), "{shown:?} is not {headings:?}");
+        self.person.expect_page(&shown).await;
+        if let Some(translation) = self.translation.as_ref().filter(|_| wanted != "en") {
+            let words = self.person.evaluate("words()").await;
+            let left = translation.english_in(words.as_str().unwrap());
+            if !left.is_empty() {
+                self.findings.push(format!("{heading}: in English: {left:?}"));
+            }
+        }
     }
 
     /// Once around with Tab: everything is reached, in the order of the document, and is seen to have the focus; then
@@ -222,7 +262,7 @@ impl Visitor for Keyboard<'_> {
         if self.person.walk.javascript {
             self.tab_to_text("button", "Copy").await;
             self.key(Key::Enter).await;
-            self.person.wait_for_text("Copied").await;
+            self.person.wait_for_text(&self.called("Copied.").await[0]).await;
             // And as it is without script, on the way around it.
             let submit = self.person.evaluate("void document.querySelector('[data-copy]').form.submit()");
             self.leave_by(submit).await;
@@ -240,11 +280,15 @@ impl Visitor for Keyboard<'_> {
     }
 
     async fn look(&mut self, heading: &str, refusal: Option<(u16, &str)>) {
-        self.person.expect_page(heading).await;
+        self.expect_page(heading).await;
         self.looked_at = self.looked_at.saturating_add(1);
         if let Some((_, sentence)) = refusal {
             let alert = self.person.text("[role=alert]").await.to_lowercase();
-            assert!(alert.contains(sentence), "{heading}: {alert}");
+            let is_told = match &self.translation {
+                Some(translation) if !HOST_PAGES.contains(&heading) => translation.is_told(&alert, sentence),
+                _ => alert.contains(sentence),
+            };
+            assert!(is_told, "{heading}: {alert}");
             let told = self.person.evaluate("told()").await;
             if !told.is_null() && told != json!({ "invalid": "true", "isDescribed": true, "hasFocus": true })
             {
@@ -263,3 +307,7 @@ impl Visitor for Keyboard<'_> {
         }
     }
 }
+
+/// The pages that are the host's own, and in English for everybody.
+const HOST_PAGES: [&str; 5] =
+    ["Sign In", "Company Single Sign-On", "Home", "Payments", "Company Security Settings"];
