@@ -95,7 +95,7 @@ async fn a_page_with_a_fault_is_not_clean() {
     person.leave().await;
 }
 
-const FAULTS: [(&str, &str); 11] = [
+const FAULTS: [(&str, &str); 12] = [
     ("document.documentElement.removeAttribute('lang')", "html-has-lang"),
     ("document.querySelector('label').remove()", "violation label"),
     ("document.querySelector('main').setAttribute('role', 'none')", "landmark-one-main"),
@@ -109,6 +109,7 @@ const FAULTS: [(&str, &str); 11] = [
     ("css form { min-width: 320px }", "(a desktop at 400 %, light): scrolls sideways"),
     ("css * { outline: none !important }", "no focus is seen on input[name=email]"),
     ("document.querySelector('button').tabIndex = 3", "Tab goes"),
+    ("css a:focus { position: relative; left: -3000px }", "the focus is out of sight on"),
     ("css form { display: flex; flex-direction: column-reverse }", "but stands before it"),
 ];
 

@@ -56,3 +56,15 @@ fn texts(toml: &'static str) -> Vec<(String, &'static str)> {
     }
     found
 }
+
+#[test]
+fn what_is_left_of_english_is_found() {
+    let translation = Translation::spanish();
+    assert_eq!(translation.of("Set Up Now"), ["Configurar ahora"]);
+    assert_eq!(translation.of("Disburse"), [""; 0]);
+    assert_eq!(translation.english_in("Configurar ahora. Nada más."), [""; 0]);
+    assert_eq!(translation.english_in("… No device is remembered. …"), ["No device is remembered."]);
+    assert_eq!(translation.english_in("Remembered on el 3 de mayo."), ["Remembered on"]);
+    assert!(translation.is_told("el código es incorrecto o ha caducado.", "wrong or expired code"));
+    assert!(!translation.is_told("you entered a wrong or expired code.", "wrong or expired code"));
+}
