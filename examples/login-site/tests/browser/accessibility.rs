@@ -3,6 +3,8 @@
 //!
 //! axe-core comes in by the driver, which no content security policy of the page can see.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use thirtyfour::error::WebDriverResult;
 
@@ -116,6 +118,8 @@ const FAULTS: [(&str, &str); 12] = [
 /// Like [`Person::sit_down`], in front of a window that believes it is the one in use: focus shows only there.
 async fn sit_down(site: &Site, driver: &ChromeDriver, seat: Walk) -> Person {
     let person = Person::sit_down(site, driver, seat).await;
+    // Of a page that went away under its hands, the driver waits this long for an answer.
+    person.driver.set_page_load_timeout(Duration::from_secs(10)).await.unwrap();
     person.devtools("Emulation.setFocusEmulationEnabled", json!({ "enabled": true })).await;
     person
 }

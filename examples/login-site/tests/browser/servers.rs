@@ -33,11 +33,18 @@ impl Site {
         Self::start_with(folder, Stdio::inherit())
     }
 
-    /// A site where proof is too old for a change of authenticators after two seconds.
+    /// A site where proof is too old for a change of authenticators after two seconds, and a reset is followed by a code.
     pub(crate) fn start_strict() -> Self {
         let policy = include_str!("../../../../policies/construction-pay.toml");
-        let strict = policy.replace("\nmanage = \"5m\"", "\nmanage = \"2s\"");
-        assert_ne!(strict, policy);
+        let strict = [
+            ("\nmanage = \"5m\"", "\nmanage = \"2s\""),
+            ("\nname = \"commercial\"", "\nname = \"commercial\"\nafter_reset = \"binding-code\""),
+        ]
+        .into_iter()
+        .fold(policy.to_owned(), |text, (stated, stricter)| {
+            assert!(text.contains(stated), "{stated}");
+            text.replace(stated, stricter)
+        });
         let folder = Arc::new(Folder::new());
         std::fs::write(folder.path().join("strict.toml"), strict).unwrap();
         Self::start_as(folder, Stdio::inherit(), &["--policy", "strict.toml"])

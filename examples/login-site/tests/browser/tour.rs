@@ -30,8 +30,8 @@ pub(crate) enum Step {
     Repeat(&'static str),
     /// The key in `#manual-key` goes into the authenticator app.
     Scan,
-    /// The code in `#recovery-code` goes into the drawer.
-    Keep,
+    /// The code in the element with this id goes into the drawer.
+    Keep(&'static str),
     /// [Copy], with script and without: both stay at this page.
     Copy,
     /// Waits until what was proved is too old for a change, on a site that was started strict.
@@ -53,7 +53,8 @@ pub(crate) enum Text {
     Code,
     /// The password of the demo.
     Password,
-    RecoveryCode,
+    /// What is in the drawer.
+    Kept,
     /// As much as no field is meant for.
     Endless,
 }
@@ -82,7 +83,7 @@ pub(crate) trait Visitor {
 
 /// Walks the whole of a tour.
 pub(crate) async fn walk(visitor: &mut impl Visitor, site: &Site, tour: &[Step]) {
-    let (mut app, mut recovery_code): (Option<App>, _) = (None, String::new());
+    let (mut app, mut drawer): (Option<App>, _) = (None, String::new());
     for step in tour {
         match step {
             Open(path) => visitor.open(path).await,
@@ -93,7 +94,7 @@ pub(crate) async fn walk(visitor: &mut impl Visitor, site: &Site, tour: &[Step])
                 visitor.press("Continue").await;
             }
             Type(name, Text::Plain(text)) => visitor.type_into(name, text).await,
-            Type(name, Text::RecoveryCode) => visitor.paste_into(name, &recovery_code).await,
+            Type(name, Text::Kept) => visitor.paste_into(name, &drawer).await,
             Type(name, Text::Endless) => visitor.paste_into(name, &"1".repeat(20_000)).await,
             Type(name, Text::Password) => visitor.type_into(name, &site.password).await,
             Type(name, Text::Code) => {
@@ -109,7 +110,7 @@ pub(crate) async fn walk(visitor: &mut impl Visitor, site: &Site, tour: &[Step])
             Reveal(label) => visitor.reveal(label).await,
             Forge(name, value) => visitor.forge(name, value).await,
             Scan => app = Some(App::with_key(&visitor.element("manual-key").await)),
-            Keep => recovery_code = visitor.element("recovery-code").await,
+            Keep(id) => drawer = visitor.element(id).await,
             Repeat(name) => visitor.repeat(name).await,
             Copy => visitor.copy().await,
             Linger => tokio::time::sleep(TOO_OLD).await,

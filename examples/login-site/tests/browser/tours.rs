@@ -15,8 +15,8 @@ const WRONG_CODE: Step = Type("code", Text::Plain("000 000"));
 pub(crate) const TOURS: &[&[Step]] =
     &[MUST_SET_UP, MAY_SET_UP, WITHOUT, COMPANY, PAYS, LOOKS_AFTER, OUT_OF_LUCK];
 
-/// For a site where proof is soon too old for a change.
-pub(crate) const STRICT_TOURS: &[&[Step]] = &[PROVES_AGAIN, LOOKS_AFTER_AGAIN];
+/// For a site where proof is soon too old for a change, and a reset is followed by a code.
+pub(crate) const STRICT_TOURS: &[&[Step]] = &[PROVES_AGAIN, LOOKS_AFTER_AGAIN, HANDS_OVER];
 
 /// Somebody who must set up, then signs in, then loses the phone.
 const MUST_SET_UP: &[Step] = &[
@@ -42,7 +42,7 @@ const MUST_SET_UP: &[Step] = &[
     Type("code", Text::Code),
     CONTINUE,
     Page("Save Your Recovery Code"),
-    Keep,
+    Keep("recovery-code"),
     Copy,
     Page("Save Your Recovery Code"),
     CONTINUE,
@@ -67,7 +67,7 @@ const MUST_SET_UP: &[Step] = &[
     Type("recovery_code", Text::Plain("not a code")),
     CONTINUE,
     Refused("Use a Recovery Code", 422, "recovery code"),
-    Type("recovery_code", Text::RecoveryCode),
+    Type("recovery_code", Text::Kept),
     CONTINUE,
     Page("Select an Authentication Method"),
     Choose("method", "app"),
@@ -281,6 +281,51 @@ const LOOKS_AFTER_AGAIN: &[Step] = &[
     CONTINUE,
     Page("Company Security Settings"),
     Says("The settings were saved."),
+];
+
+/// An administrator who resets marcus and hands him the code for it.
+const HANDS_OVER: &[Step] = &[
+    SignIn("marcus@enforced.example"),
+    Press("Set Up Now"),
+    Choose("method", "app"),
+    CONTINUE,
+    Reveal("Trouble Scanning"),
+    Scan,
+    Type("code", Text::Code),
+    CONTINUE,
+    Tick("saved"),
+    CONTINUE,
+    Press("Sign Out"),
+    SignIn("ada@enforced.example"),
+    Press("Set Up Now"),
+    Choose("method", "app"),
+    CONTINUE,
+    Reveal("Trouble Scanning"),
+    Scan,
+    Type("code", Text::Code),
+    CONTINUE,
+    Tick("saved"),
+    CONTINUE,
+    Follow("Company Security Settings"),
+    Linger,
+    Tick("verified"),
+    Press("Reset MFA"),
+    Page("Verify Your Identity"),
+    Type("password", Text::Password),
+    Type("code", Text::Code),
+    CONTINUE,
+    Page("Set-Up Code"),
+    Keep("binding-code"),
+    Follow("Company Security Settings"),
+    Page("Company Security Settings"),
+    SignIn("marcus@enforced.example"),
+    Page("Enter Your Set-Up Code"),
+    Type("binding_code", Text::Plain("not a code")),
+    CONTINUE,
+    Refused("Enter Your Set-Up Code", 422, "code"),
+    Type("binding_code", Text::Kept),
+    CONTINUE,
+    Page("Two-Factor Authentication Required"),
 ];
 
 /// An administrator, who also looks after marcus: he has set up before.
