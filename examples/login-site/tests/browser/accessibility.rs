@@ -57,8 +57,7 @@ async fn look_at_all(site: &Site, driver: &ChromeDriver, tours: &[&[Step]], seat
         Seat::WithoutScript => Walk { width: 390, height: 844, javascript: false, ..desktop },
     };
     let person = sit_down(site, driver, walk_of).await;
-    // The little that moves stands still for whoever wishes it.
-    emulate(&person, &[("prefers-reduced-motion", "reduce")]).await;
+    emulate(&person, &STILL).await;
     if walk_of.javascript {
         person.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": axe() })).await;
     }
@@ -149,7 +148,7 @@ pub(crate) async fn examine(person: &Person, heading: &str) -> Vec<String> {
     let borderless = person.evaluate("borderless()").await;
     findings
         .extend(texts(&borderless).map(|name| format!("{heading}: {name} has no border in forced colors")));
-    emulate(person, &[]).await;
+    emulate(person, &STILL).await;
     person.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
     findings
 }
@@ -162,6 +161,9 @@ const SIZES: [(&str, u32, u32, u32); 4] = [
     ("a desktop at 200 %", 640, 500, 2),
     ("a desktop at 400 %", 320, 256, 4),
 ];
+
+/// The little that moves stands still for whoever wishes it.
+const STILL: [(&str, &str); 1] = [("prefers-reduced-motion", "reduce")];
 
 async fn emulate(person: &Person, features: &[(&str, &str)]) {
     let features: Vec<Value> =

@@ -1,5 +1,6 @@
 //! Somebody who uses the keyboard alone: Tab, Shift+Tab, the arrows, Enter, Space, and what is typed or pasted.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -18,12 +19,22 @@ pub(crate) struct Keyboard<'a> {
     pub(crate) looked_at: usize,
     /// Set where the browser asks for another language than English, in which the tours are written.
     pub(crate) translation: Option<Translation>,
+    /// What has been held to axe in the other language: each page and refusal once, for its words do not change.
+    examined: BTreeSet<String>,
     presses: usize,
 }
 
 impl<'a> Keyboard<'a> {
     pub(crate) fn new(person: &'a Person, is_examined: bool) -> Self {
-        Self { person, is_examined, findings: Vec::new(), looked_at: 0, translation: None, presses: 0 }
+        Self {
+            person,
+            is_examined,
+            findings: Vec::new(),
+            looked_at: 0,
+            translation: None,
+            examined: BTreeSet::new(),
+            presses: 0,
+        }
     }
 
     async fn keys(&self, text: &str) {
@@ -302,7 +313,13 @@ impl Visitor for Keyboard<'_> {
         let arrived = self.person.evaluate("performance.getEntriesByType('navigation')[0].responseStatus");
         assert_eq!(arrived.await, status, "{heading}");
         self.go_around(heading).await;
-        if self.is_examined {
+        let is_news = match self.translation {
+            Some(_) => {
+                !HOST_PAGES.contains(&heading) && self.examined.insert(format!("{heading} {refusal:?}"))
+            }
+            None => true,
+        };
+        if self.is_examined && is_news {
             self.findings.extend(examine(self.person, heading).await);
         } else {
             let faults = self.person.evaluate("faults()").await;
