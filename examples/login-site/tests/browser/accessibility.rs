@@ -3,6 +3,8 @@
 //!
 //! axe-core comes in by the driver, which no content security policy of the page can see.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use thirtyfour::error::WebDriverResult;
 
@@ -10,32 +12,61 @@ use crate::keyboard::Keyboard;
 use crate::person::{Person, Walk};
 use crate::servers;
 use crate::servers::{ChromeDriver, Site};
-use crate::tour::{MUST_SET_UP, TOURS, Visitor, walk};
+use crate::tour::{Step, Visitor, walk};
+use crate::tours::{STRICT_TOURS, TOURS};
+use crate::translation::Translation;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_clean_by_axe_at_every_size_in_light_and_dark() {
     let Some((site, driver)) = servers() else { return };
-    let axe = axe();
-    let seat = Walk { width: 1280, height: 1000, javascript: true, email: "" };
-    let person = sit_down(&site, &driver, seat).await;
-    person.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": axe })).await;
-    let mut keyboard = Keyboard::new(&person, true);
-    for tour in TOURS {
-        walk(&mut keyboard, &site, tour).await;
-    }
-    println!("{} pages, {} findings", keyboard.looked_at, keyboard.findings.len());
-    let findings = std::mem::take(&mut keyboard.findings);
-    person.leave().await;
-    assert!(findings.is_empty(), "{}", findings.join("\n"));
+    look_at_all(&site, &driver, TOURS, Seat::Examiner).await;
+    look_at_all(&Site::start_strict(), &driver, STRICT_TOURS, Seat::Examiner).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_keyboard_alone_sets_up_and_signs_in_without_javascript() {
+async fn the_keyboard_alone_comes_to_every_page_and_past_it_without_javascript() {
     let Some((site, driver)) = servers() else { return };
-    let seat = Walk { width: 390, height: 1500, javascript: false, email: "" };
-    let person = sit_down(&site, &driver, seat).await;
-    let mut keyboard = Keyboard::new(&person, false);
-    walk(&mut keyboard, &site, MUST_SET_UP).await;
+    look_at_all(&site, &driver, TOURS, Seat::WithoutScript).await;
+    look_at_all(&Site::start_strict(), &driver, STRICT_TOURS, Seat::WithoutScript).await;
+}
+
+/// Whoever asks for Spanish gets it on every ready-made page, whole; the host's own pages stay English and say so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_in_spanish_is_answered_in_spanish() {
+    let Some((site, driver)) = servers() else { return };
+    look_at_all(&site, &driver, TOURS, Seat::Spanish).await;
+    look_at_all(&Site::start_strict(), &driver, STRICT_TOURS, Seat::Spanish).await;
+}
+
+/// Who walks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seat {
+    /// With axe, and the script that it needs.
+    Examiner,
+    /// An examiner whose browser speaks Spanish.
+    Spanish,
+    /// On a phone's width.
+    WithoutScript,
+}
+
+async fn look_at_all(site: &Site, driver: &ChromeDriver, tours: &[&[Step]], seat: Seat) {
+    let desktop = Walk { width: 1280, height: 1000, javascript: true, language: "en", email: "" };
+    let walk_of = match seat {
+        Seat::Examiner => desktop,
+        Seat::Spanish => Walk { language: "es", ..desktop },
+        Seat::WithoutScript => Walk { width: 390, height: 844, javascript: false, ..desktop },
+    };
+    let person = sit_down(site, driver, walk_of).await;
+    emulate(&person, &STILL).await;
+    if walk_of.javascript {
+        person.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": axe() })).await;
+    }
+    let mut keyboard = Keyboard::new(&person, walk_of.javascript);
+    keyboard.translation = (seat == Seat::Spanish).then(Translation::spanish);
+    for tour in tours {
+        walk(&mut keyboard, site, tour).await;
+    }
+    println!("{} pages, {} findings", keyboard.looked_at, keyboard.findings.len());
     let findings = std::mem::take(&mut keyboard.findings);
     person.leave().await;
     assert!(findings.is_empty(), "{}", findings.join("\n"));
@@ -46,7 +77,7 @@ async fn the_keyboard_alone_sets_up_and_signs_in_without_javascript() {
 async fn a_page_with_a_fault_is_not_clean() {
     let Some((site, driver)) = servers() else { return };
     let axe = axe();
-    let seat = Walk { width: 1280, height: 1000, javascript: true, email: "" };
+    let seat = Walk { width: 1280, height: 1000, javascript: true, language: "en", email: "" };
     let person = sit_down(&site, &driver, seat).await;
     person.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": axe })).await;
     for (fault, found) in FAULTS {
@@ -65,7 +96,7 @@ async fn a_page_with_a_fault_is_not_clean() {
     person.leave().await;
 }
 
-const FAULTS: [(&str, &str); 11] = [
+const FAULTS: [(&str, &str); 12] = [
     ("document.documentElement.removeAttribute('lang')", "html-has-lang"),
     ("document.querySelector('label').remove()", "violation label"),
     ("document.querySelector('main').setAttribute('role', 'none')", "landmark-one-main"),
@@ -79,12 +110,15 @@ const FAULTS: [(&str, &str); 11] = [
     ("css form { min-width: 320px }", "(a desktop at 400 %, light): scrolls sideways"),
     ("css * { outline: none !important }", "no focus is seen on input[name=email]"),
     ("document.querySelector('button').tabIndex = 3", "Tab goes"),
+    ("css a:focus { position: relative; left: -3000px }", "the focus is out of sight on"),
     ("css form { display: flex; flex-direction: column-reverse }", "but stands before it"),
 ];
 
 /// Like [`Person::sit_down`], in front of a window that believes it is the one in use: focus shows only there.
 async fn sit_down(site: &Site, driver: &ChromeDriver, seat: Walk) -> Person {
     let person = Person::sit_down(site, driver, seat).await;
+    // Of a page that went away under its hands, the driver waits this long for an answer.
+    person.driver.set_page_load_timeout(Duration::from_secs(10)).await.unwrap();
     person.devtools("Emulation.setFocusEmulationEnabled", json!({ "enabled": true })).await;
     person
 }
@@ -114,7 +148,7 @@ pub(crate) async fn examine(person: &Person, heading: &str) -> Vec<String> {
     let borderless = person.evaluate("borderless()").await;
     findings
         .extend(texts(&borderless).map(|name| format!("{heading}: {name} has no border in forced colors")));
-    emulate(person, &[]).await;
+    emulate(person, &STILL).await;
     person.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
     findings
 }
@@ -127,6 +161,9 @@ const SIZES: [(&str, u32, u32, u32); 4] = [
     ("a desktop at 200 %", 640, 500, 2),
     ("a desktop at 400 %", 320, 256, 4),
 ];
+
+/// The little that moves stands still for whoever wishes it.
+const STILL: [(&str, &str); 1] = [("prefers-reduced-motion", "reduce")];
 
 async fn emulate(person: &Person, features: &[(&str, &str)]) {
     let features: Vec<Value> =
@@ -159,7 +196,7 @@ axe.run(document, { runOnly: { type: "tag", values }, preload: false }).then(
 );
 "#;
 
-fn texts(list: &Value) -> impl Iterator<Item = &str> {
+pub(crate) fn texts(list: &Value) -> impl Iterator<Item = &str> {
     list.as_array().unwrap().iter().map(|text| text.as_str().unwrap())
 }
 

@@ -6,15 +6,18 @@ use std::net::TcpStream;
 
 use crate::markup::{Element, elements};
 use crate::servers::Site;
-use crate::tour::{TOURS, Visitor, walk};
+use crate::tour::{Visitor, walk};
+use crate::tours::{STRICT_TOURS, TOURS};
 
 #[tokio::test]
 async fn every_page_has_the_headers_and_the_markup_that_site_md_wants() {
     let mut pages = 0_usize;
     let site = Site::start();
-    for tour in TOURS {
-        let mut client = Client::new(&site);
-        walk(&mut client, &site, tour).await;
+    let strict_site = Site::start_strict();
+    let tours = TOURS.iter().map(|tour| (&site, tour));
+    for (site, tour) in tours.chain(STRICT_TOURS.iter().map(|tour| (&strict_site, tour))) {
+        let mut client = Client::new(site);
+        walk(&mut client, site, tour).await;
         pages = pages.saturating_add(client.looked_at);
     }
     println!("{pages} pages");
@@ -116,7 +119,8 @@ impl Client {
     /// What a browser would send for this form when this button is pressed.
     fn fields_of(&self, form: usize, button: &Element) -> Vec<(String, String)> {
         let mut fields = Vec::new();
-        for element in self.page.iter().filter(|element| element.form == Some(form)) {
+        let inside = self.page.iter().enumerate().filter(|(_, element)| element.form == Some(form));
+        for (place, element) in inside {
             let Some(name) = element.get("name").filter(|_| element.name != "button") else { continue };
             let (kind, value) = (element.get("type").unwrap_or("text"), element.get("value"));
             let filled = self.filled.get(name).map(String::as_str);
@@ -125,7 +129,11 @@ impl Client {
                     Some(chosen) => *value == chosen,
                     None => element.get("checked").is_some(),
                 }),
-                "checkbox" => filled.and(value),
+                "checkbox" => value.filter(|_| match filled {
+                    Some(ticked) => ticked == TICKED,
+                    None => element.get("checked").is_some(),
+                }),
+                _ if element.name == "select" => filled.or(self.selected(place)),
                 _ => Some(filled.or(value).unwrap_or_default()),
             };
             if let Some(value) = value {
@@ -139,6 +147,13 @@ impl Client {
             fields.push((name.to_owned(), button.get("value").unwrap_or_default().to_owned()));
         }
         fields
+    }
+
+    /// What the select at this place has chosen: what its options say, or else the first of them.
+    fn selected(&self, place: usize) -> Option<&str> {
+        let mut options = self.page[place..].iter().skip(1).take_while(|element| element.name == "option");
+        let first = options.clone().next();
+        options.find(|option| option.get("selected").is_some()).or(first)?.get("value")
     }
 
     fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {
@@ -209,8 +224,8 @@ impl Visitor for Client {
         self.filled.insert(name.to_owned(), value.to_owned());
     }
 
-    async fn tick(&mut self, name: &str) {
-        self.type_into(name, "ticked").await;
+    async fn tick(&mut self, name: &str, is_ticked: bool) {
+        self.type_into(name, if is_ticked { TICKED } else { "" }).await;
     }
 
     async fn press(&mut self, label: &str) {
@@ -247,6 +262,10 @@ impl Visitor for Client {
         self.page.iter().find(|element| element.get("id") == Some(id)).unwrap().text.clone()
     }
 
+    async fn words(&mut self) -> String {
+        self.all("main").next().unwrap().text.clone()
+    }
+
     async fn look(&mut self, heading: &str, refusal: Option<(u16, &str)>) {
         let alert = self.page.iter().find(|element| element.get("role") == Some("alert"));
         let alert = alert.map(|alert| alert.text.to_lowercase());
@@ -258,6 +277,8 @@ impl Visitor for Client {
         self.looked_at = self.looked_at.saturating_add(1);
     }
 }
+
+const TICKED: &str = "ticked";
 
 fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {

@@ -1,13 +1,15 @@
 //! Somebody who uses the keyboard alone: Tab, Shift+Tab, the arrows, Enter, Space, and what is typed or pasted.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
-use crate::accessibility::examine;
+use crate::accessibility::{examine, texts};
 use crate::person::Person;
 use crate::tour::Visitor;
+use crate::translation::Translation;
 
 pub(crate) struct Keyboard<'a> {
     pub(crate) person: &'a Person,
@@ -15,12 +17,24 @@ pub(crate) struct Keyboard<'a> {
     pub(crate) is_examined: bool,
     pub(crate) findings: Vec<String>,
     pub(crate) looked_at: usize,
+    /// Set where the browser asks for another language than English, in which the tours are written.
+    pub(crate) translation: Option<Translation>,
+    /// What has been held to axe in the other language: each page and refusal once, for its words do not change.
+    examined: BTreeSet<String>,
     presses: usize,
 }
 
 impl<'a> Keyboard<'a> {
     pub(crate) fn new(person: &'a Person, is_examined: bool) -> Self {
-        Self { person, is_examined, findings: Vec::new(), looked_at: 0, presses: 0 }
+        Self {
+            person,
+            is_examined,
+            findings: Vec::new(),
+            looked_at: 0,
+            translation: None,
+            examined: BTreeSet::new(),
+            presses: 0,
+        }
     }
 
     async fn keys(&self, text: &str) {
@@ -36,7 +50,8 @@ impl<'a> Keyboard<'a> {
     async fn leaving_key(&self, key: Key) {
         let pressed = self.person.driver.action_chain().send_keys(key.value().to_string()).perform().await;
         if let Err(error) = pressed {
-            assert!(error.to_string().contains("aborted by navigation"), "{error}");
+            let told = error.to_string();
+            assert!(LOST.iter().any(|lost| told.contains(lost)), "{told}");
         }
     }
 
@@ -67,7 +82,46 @@ impl<'a> Keyboard<'a> {
     }
 
     async fn tab_to_text(&self, tag: &str, text: &str) {
-        self.tab_to(text, |focus| focus["tag"] == tag && focus["text"] == text).await;
+        let labels = self.called(text).await;
+        let is_it = |focus: &Value| focus["tag"] == tag && labels.iter().any(|label| focus["text"] == *label);
+        self.tab_to(text, is_it).await;
+    }
+
+    /// What is called so in English may be called here: the ready-made pages are translated, the host's own are not.
+    async fn called(&self, english: &str) -> Vec<String> {
+        match &self.translation {
+            Some(translation) if self.language().await == translation.language => {
+                translation.of(english).into_iter().map(str::to_owned).collect()
+            }
+            _ => vec![english.to_owned()],
+        }
+    }
+
+    async fn language(&self) -> Value {
+        self.person.evaluate("document.documentElement.lang").await
+    }
+
+    /// The page is in the language that it should be in, from `lang` to the last word, and has this heading.
+    async fn expect_page(&mut self, heading: &str) {
+        let language = self.language().await;
+        let wanted = match &self.translation {
+            Some(translation) if !HOST_PAGES.contains(&heading) => translation.language,
+            _ => "en",
+        };
+        if language != wanted {
+            self.findings.push(format!("{heading}: in language {language}, not {wanted}"));
+        }
+        let shown = self.person.text("h1").await;
+        let headings = self.called(heading).await;
+        assert!(headings.contains(&shown), "{shown:?} is not {headings:?}");
+        self.person.expect_page(&shown).await;
+        if let Some(translation) = self.translation.as_ref().filter(|_| wanted != "en") {
+            let words = self.person.evaluate("words()").await;
+            let left = translation.english_in(words.as_str().unwrap());
+            if !left.is_empty() {
+                self.findings.push(format!("{heading}: in English: {left:?}"));
+            }
+        }
     }
 
     /// Once around with Tab: everything is reached, in the order of the document, and is seen to have the focus; then
@@ -80,7 +134,11 @@ impl<'a> Keyboard<'a> {
         for _ in 0..stops.len().saturating_add(2) {
             self.key(Key::Tab).await;
             let focus = self.focus().await;
-            seen.push((focus["at"].as_i64().unwrap(), focus["rings"].clone()));
+            let at = focus["at"].as_i64().unwrap();
+            if at >= 0 && focus["inSight"] != true {
+                self.findings.push(format!("{heading}: the focus is out of sight on {}", focus["text"]));
+            }
+            seen.push((at, focus["rings"].clone()));
         }
         let order: Vec<i64> = seen.iter().map(|(at, _)| *at).filter(|at| *at >= 0).collect();
         let count = i64::try_from(stops.len()).unwrap();
@@ -182,10 +240,11 @@ impl Visitor for Keyboard<'_> {
         panic!("{name} has no {value}");
     }
 
-    async fn tick(&mut self, name: &str) {
-        self.tab_to_field(name).await;
+    async fn tick(&mut self, name: &str, is_ticked: bool) {
+        let before = self.tab_to_field(name).await;
+        assert_eq!(before["value"], (!is_ticked).to_string(), "{name} is so already");
         self.key(Key::Space).await;
-        assert_eq!(self.focus().await["value"], "true");
+        assert_eq!(self.focus().await["value"], is_ticked.to_string());
     }
 
     async fn press(&mut self, label: &str) {
@@ -217,7 +276,7 @@ impl Visitor for Keyboard<'_> {
         if self.person.walk.javascript {
             self.tab_to_text("button", "Copy").await;
             self.key(Key::Enter).await;
-            self.person.wait_for_text("Copied").await;
+            self.person.wait_for_text(&self.called("Copied.").await[0]).await;
             // And as it is without script, on the way around it.
             let submit = self.person.evaluate("void document.querySelector('[data-copy]').form.submit()");
             self.leave_by(submit).await;
@@ -230,21 +289,48 @@ impl Visitor for Keyboard<'_> {
         self.person.text(&format!("#{id}")).await
     }
 
+    async fn words(&mut self) -> String {
+        self.person.text("main").await
+    }
+
     async fn look(&mut self, heading: &str, refusal: Option<(u16, &str)>) {
-        self.person.expect_page(heading).await;
+        self.expect_page(heading).await;
         self.looked_at = self.looked_at.saturating_add(1);
         if let Some((_, sentence)) = refusal {
             let alert = self.person.text("[role=alert]").await.to_lowercase();
-            assert!(alert.contains(sentence), "{heading}: {alert}");
+            let is_told = match &self.translation {
+                Some(translation) if !HOST_PAGES.contains(&heading) => translation.is_told(&alert, sentence),
+                _ => alert.contains(sentence),
+            };
+            assert!(is_told, "{heading}: {alert}");
             let told = self.person.evaluate("told()").await;
             if !told.is_null() && told != json!({ "invalid": "true", "isDescribed": true, "hasFocus": true })
             {
                 self.findings.push(format!("{heading}: the error is not told at its field: {told}"));
             }
         }
+        let (status, _) = refusal.unwrap_or((200, ""));
+        let arrived = self.person.evaluate("performance.getEntriesByType('navigation')[0].responseStatus");
+        assert_eq!(arrived.await, status, "{heading}");
         self.go_around(heading).await;
-        if self.is_examined {
+        let is_news = match self.translation {
+            Some(_) => {
+                !HOST_PAGES.contains(&heading) && self.examined.insert(format!("{heading} {refusal:?}"))
+            }
+            None => true,
+        };
+        if self.is_examined && is_news {
             self.findings.extend(examine(self.person, heading).await);
+        } else {
+            let faults = self.person.evaluate("faults()").await;
+            self.findings.extend(texts(&faults).map(|fault| format!("{heading}: {fault}")));
         }
     }
 }
+
+/// How the driver tells that the page went away under its hands: at once, or after it has waited for an answer.
+const LOST: [&str; 2] = ["aborted by navigation", "no such execution context"];
+
+/// The pages that are the host's own, and in English for everybody.
+const HOST_PAGES: [&str; 6] =
+    ["Sign In", "Company Single Sign-On", "Home", "Payments", "Company Security Settings", "Set-Up Code"];

@@ -40,6 +40,15 @@ const focus = () => {
   };
 };
 
+// Whatever the page says, shown or not yet, in text or to whoever cannot see it.
+const words = () => {
+  const said = [document.title, document.body.textContent];
+  for (const element of document.querySelectorAll("*")) {
+    for (const name of ["alt", "aria-label", "title", "placeholder", "data-copied"]) said.push(element.getAttribute(name) || "");
+  }
+  return said.join("\n");
+};
+
 // What is wrong with the page at its present size and colours; nothing is best.
 const faults = () => {
   const found = [];

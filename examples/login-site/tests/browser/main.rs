@@ -20,6 +20,8 @@ mod person;
 #[allow(dead_code, reason = "nobody asks here what the site printed")]
 mod servers;
 mod tour;
+mod tours;
+mod translation;
 
 use std::path::Path;
 
@@ -28,19 +30,33 @@ use servers::{ChromeDriver, Site, missing_tools};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_phone_without_javascript() {
-    tell_the_story(Walk { width: 390, height: 1500, javascript: false, email: "marcus@enforced.example" })
-        .await;
+    tell_the_story(Walk {
+        width: 390,
+        height: 1500,
+        javascript: false,
+        language: "en",
+        email: "marcus@enforced.example",
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_desktop_with_javascript() {
-    tell_the_story(Walk { width: 1280, height: 1300, javascript: true, email: "peyton@payee.example" }).await;
+    tell_the_story(Walk {
+        width: 1280,
+        height: 1300,
+        javascript: true,
+        language: "en",
+        email: "peyton@payee.example",
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offer_may_be_declined_with_its_date_in_sight() {
     let Some((site, driver)) = servers() else { return };
-    let walk = Walk { width: 390, height: 1100, javascript: false, email: "olivia@pilot.example" };
+    let walk =
+        Walk { width: 390, height: 1100, javascript: false, language: "en", email: "olivia@pilot.example" };
     let olivia = Person::sit_down(&site, &driver, walk).await;
     olivia.sign_in().await;
     olivia.expect_page("Two-Factor Authentication Required").await;

@@ -16,6 +16,8 @@ pub(crate) struct Walk {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) javascript: bool,
+    /// What the browser asks for.
+    pub(crate) language: &'static str,
     pub(crate) email: &'static str,
 }
 
@@ -56,6 +58,7 @@ impl Person {
             .add_experimental_option(
                 "prefs",
                 json!({
+                    "intl.accept_languages": walk.language,
                     "download.default_directory": downloads.path(),
                     "download.prompt_for_download": false,
                     "profile.managed_default_content_settings.javascript": script,

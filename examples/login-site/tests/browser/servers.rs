@@ -33,9 +33,31 @@ impl Site {
         Self::start_with(folder, Stdio::inherit())
     }
 
+    /// A site where proof is too old for a change of authenticators after two seconds, and a reset is followed by a code.
+    pub(crate) fn start_strict() -> Self {
+        let policy = include_str!("../../../../policies/construction-pay.toml");
+        let strict = [
+            ("\nmanage = \"5m\"", "\nmanage = \"2s\""),
+            ("\nname = \"commercial\"", "\nname = \"commercial\"\nafter_reset = \"binding-code\""),
+        ]
+        .into_iter()
+        .fold(policy.to_owned(), |text, (stated, stricter)| {
+            assert!(text.contains(stated), "{stated}");
+            text.replace(stated, stricter)
+        });
+        let folder = Arc::new(Folder::new());
+        std::fs::write(folder.path().join("strict.toml"), strict).unwrap();
+        Self::start_as(folder, Stdio::inherit(), &["--policy", "strict.toml"])
+    }
+
     pub(crate) fn start_with(folder: Arc<Folder>, errors: Stdio) -> Self {
+        Self::start_as(folder, errors, &[])
+    }
+
+    fn start_as(folder: Arc<Folder>, errors: Stdio, flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_login-site"))
             .args(["--listen", "127.0.0.1:0", "--enforce-from", "2031-03-01T00:00:00Z"])
+            .args(flags)
             .current_dir(folder.path())
             .stdout(Stdio::piped())
             .stderr(errors)
