@@ -3,6 +3,7 @@
 mod words;
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 
 use thiserror::Error;
 use toml::{Table, Value};
@@ -31,25 +32,14 @@ pub use words::{
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     /// For everybody whose languages are not here.
-    english: Texts,
-    others: Vec<(String, Texts)>,
+    english: Arc<Texts>,
+    others: Vec<(String, Arc<Texts>)>,
 }
 
 impl Catalogue {
     /// English, the default, Spanish, French, German, Italian, and Chinese in traditional characters.
-    #[expect(
-        clippy::expect_used,
-        clippy::missing_panics_doc,
-        reason = "the files are part of this crate, and a test loads them"
-    )]
     pub fn builtin() -> Self {
-        let english = read(ENGLISH).map_err(|fault| TextsError { language: Box::from("en"), fault });
-        english
-            .map(|english| Self { english, others: Vec::new() })
-            .and_then(|english| {
-                TRANSLATIONS.iter().try_fold(english, |all, (tag, toml)| all.with_language(tag, toml))
-            })
-            .expect("the built-in texts are complete")
+        BUILTIN.clone()
     }
 
     /// Adds a language, or replaces its texts. `tag` is a BCP 47 language tag such as `de` or `pt-BR`.
@@ -57,7 +47,8 @@ impl Catalogue {
     /// # Errors
     /// [`TextsError`] when a text is missing, unknown or empty, or lacks a placeholder of the English one.
     pub fn with_language(mut self, tag: &str, toml: &str) -> Result<Self, TextsError> {
-        let texts = read(toml).map_err(|fault| TextsError { language: Box::from(tag), fault })?;
+        let texts =
+            read(toml).map_err(|fault| TextsError { language: Box::from(tag), fault }).map(Arc::new)?;
         if tag.eq_ignore_ascii_case("en") {
             self.english = texts;
         } else {
@@ -96,7 +87,7 @@ impl Catalogue {
             return Some(("en", &self.english));
         }
         let other = self.others.iter().find(|(known, _)| known.eq_ignore_ascii_case(tag));
-        other.map(|(known, texts)| (known.as_str(), texts))
+        other.map(|(known, texts)| (known.as_str(), &**texts))
     }
 }
 
@@ -181,6 +172,17 @@ fn placeholders(text: &str) -> BTreeSet<&str> {
     text.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name)).collect()
 }
 
+/// Read once: it takes some milliseconds.
+#[expect(clippy::expect_used, reason = "the files are part of this crate, and a test loads them")]
+static BUILTIN: LazyLock<Catalogue> = LazyLock::new(|| {
+    let english = read(ENGLISH).map_err(|fault| TextsError { language: Box::from("en"), fault });
+    english
+        .map(|english| Catalogue { english: Arc::new(english), others: Vec::new() })
+        .and_then(|english| {
+            TRANSLATIONS.iter().try_fold(english, |all, (tag, toml)| all.with_language(tag, toml))
+        })
+        .expect("the built-in texts are complete")
+});
 const ENGLISH: &str = include_str!("../../texts/en.toml");
 const TRANSLATIONS: [(&str, &str); 5] = [
     ("es", include_str!("../../texts/es.toml")),
