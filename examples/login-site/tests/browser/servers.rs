@@ -77,6 +77,13 @@ impl Site {
         rest
     }
 
+    /// The code at the end of the text that was sent last.
+    pub(crate) fn latest_text(&self) -> String {
+        let outbox = std::fs::read_to_string(self.folder.path().join("login-site.outbox.jsonl")).unwrap();
+        let body = outbox.lines().last().unwrap().trim_end_matches("\"}");
+        body.rsplit_once('#').unwrap().1.to_owned()
+    }
+
     /// Deletes every MFA record behind the site's back.
     pub(crate) fn lose_records(&self) {
         let database = rusqlite::Connection::open(self.folder.path().join("login-site.db")).unwrap();

@@ -51,6 +51,8 @@ pub(crate) enum Text {
     Plain(&'static str),
     /// The next code that was not used yet, as apps show it: "123 456", pasted.
     Code,
+    /// The code of the latest text in the outbox.
+    Texted,
     /// The password of the demo.
     Password,
     /// What is in the drawer.
@@ -102,6 +104,7 @@ pub(crate) async fn walk(visitor: &mut impl Visitor, site: &Site, tour: &[Step])
                 let (first, last) = code.split_at(3);
                 visitor.paste_into(name, &format!("{first} {last}")).await;
             }
+            Type(name, Text::Texted) => visitor.paste_into(name, &site.latest_text()).await,
             Choose(name, value) => visitor.choose(name, value).await,
             Tick(name) => visitor.tick(name, true).await,
             Untick(name) => visitor.tick(name, false).await,

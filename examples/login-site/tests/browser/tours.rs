@@ -13,7 +13,7 @@ const CONTINUE_LINK: Step = Follow("Continue");
 const WRONG_CODE: Step = Type("code", Text::Plain("000 000"));
 
 pub(crate) const TOURS: &[&[Step]] =
-    &[MUST_SET_UP, MAY_SET_UP, WITHOUT, COMPANY, PAYS, LOOKS_AFTER, OUT_OF_LUCK];
+    &[MUST_SET_UP, MAY_SET_UP, WITHOUT, COMPANY, PAYS, BY_TEXT, BOTH_WAYS, LOOKS_AFTER, OUT_OF_LUCK];
 
 /// For a site where proof is soon too old for a change, and a reset is followed by a code.
 pub(crate) const STRICT_TOURS: &[&[Step]] = &[PROVES_AGAIN, LOOKS_AFTER_AGAIN, HANDS_OVER];
@@ -209,6 +209,97 @@ const PAYS: &[Step] = &[
     Refused("Not Allowed", 403, "not allowed"),
     CONTINUE_LINK,
     Page("Home"),
+];
+
+/// Somebody who is paid, and whose phone is all they have.
+const BY_TEXT: &[Step] = &[
+    SignIn("peyton@payee.example"),
+    Press("Set Up Now"),
+    Page("Select an Authentication Method"),
+    Choose("method", "sms"),
+    CONTINUE,
+    Page("Set Up SMS Verification"),
+    Choose("country", "US"),
+    Type("phone", Text::Plain("+44 7400 123456")),
+    Press("Send Text Message"),
+    Refused("Set Up SMS Verification", 422, "another country"),
+    Type("phone", Text::Plain("(800) 555-0123")),
+    Press("Send Text Message"),
+    Refused("Set Up SMS Verification", 422, "not a mobile number"),
+    Type("phone", Text::Plain("(201) 555-0147")),
+    Press("Send Text Message"),
+    Page("Enter Verification Code"),
+    Says("47"),
+    Press("Resend New Code"),
+    Refused("Enter Verification Code", 429, "too many"),
+    Type("code", Text::Plain("12345")),
+    CONTINUE,
+    Refused("Enter Verification Code", 422, "6 digits"),
+    Type("code", Text::Texted),
+    CONTINUE,
+    Page("Save Your Recovery Code"),
+    Tick("saved"),
+    CONTINUE,
+    Page("Home"),
+    Says("pwd sms mfa"),
+    Follow("Payments"),
+    Type("amount", Text::Plain("80")),
+    Type("payee", Text::Plain("Acme")),
+    Press("Disburse"),
+    // Half a minute has not passed since the last text.
+    Refused("Verify Your Identity", 429, "too many"),
+    Follow("Cancel"),
+    Follow("Password & Security"),
+    Page("Password & Security"),
+    Follow("Home"),
+    Press("Sign Out"),
+    SignIn("peyton@payee.example"),
+    Refused("Two-Factor Authentication", 429, "too many"),
+];
+
+/// Somebody who has an app and a phone.
+const BOTH_WAYS: &[Step] = &[
+    SignIn("multi@enforced.example"),
+    Press("Set Up Now"),
+    Choose("method", "app"),
+    CONTINUE,
+    Reveal("Trouble Scanning"),
+    Scan,
+    Type("code", Text::Code),
+    CONTINUE,
+    Tick("saved"),
+    CONTINUE,
+    Follow("Password & Security"),
+    Page("Password & Security"),
+    Press("Add Phone Number"),
+    Page("Set Up SMS Verification"),
+    Choose("country", "FR"),
+    Type("phone", Text::Plain("06 12 34 56 78")),
+    Press("Send Text Message"),
+    Page("Enter Verification Code"),
+    Type("code", Text::Texted),
+    CONTINUE,
+    Tick("saved"),
+    CONTINUE,
+    Page("Password & Security"),
+    Follow("Home"),
+    Press("Sign Out"),
+    SignIn("multi@enforced.example"),
+    Page("Two-Factor Authentication"),
+    Choose("method", "sms"),
+    CONTINUE,
+    Refused("Two-Factor Authentication", 429, "too many"),
+    Follow("Try another way"),
+    Page("Two-Factor Authentication"),
+    Choose("method", "app"),
+    CONTINUE,
+    Page("Two-Factor Authentication"),
+    Type("code", Text::Code),
+    CONTINUE,
+    Page("Home"),
+    Follow("Password & Security"),
+    Press("Remove Phone Number"),
+    Page("Password & Security"),
 ];
 
 /// Somebody whose sign-in is too old for what they want: first the password and a code, then on to it.
