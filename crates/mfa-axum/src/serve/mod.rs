@@ -70,6 +70,8 @@ async fn show(visit: &Visit<'_>, route: Route) -> Response {
             phone::show(visit, ticket).await
         }
         (Flow::PendingPhone(ticket), Route::PhoneCode) => phone::show_code(visit, ticket).await,
+        (Flow::PendingPhone(ticket), Route::Phone) => phone::show_again(visit, ticket).await,
+        (Flow::PendingPhone(ticket), Route::Method) => phone::show_method(visit, ticket).await,
         (Flow::Confirmed(ticket), Route::Save) => enrollment::show_save(visit, ticket).await,
         (Flow::Bind(ticket), Route::Bind) => enrollment::show_bind(visit, ticket).await,
         (Flow::Challenge(ticket), Route::Challenge) => sign_in::show_challenge(visit, ticket).await,
@@ -90,6 +92,7 @@ async fn show_beside(visit: &Visit<'_>, beside: &Beside, route: Route) -> Respon
         (Beside::Pending(ticket), Route::App) => enrollment::show_app(visit, ticket).await,
         (Beside::EnrollPhone(ticket), Route::Phone) => phone::show(visit, ticket).await,
         (Beside::PendingPhone(ticket), Route::PhoneCode) => phone::show_code(visit, ticket).await,
+        (Beside::PendingPhone(ticket), Route::Phone) => phone::show_again(visit, ticket).await,
         (Beside::Confirmed(ticket), Route::Save) => enrollment::show_save(visit, ticket).await,
         (Beside::NewCode(ticket), Route::NewCode) => security::show_new_code(visit, ticket).await,
         (_, Route::Verify | Route::NewCode) => answer::see_other(&visit.paths().security),

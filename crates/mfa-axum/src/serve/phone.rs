@@ -5,6 +5,7 @@ use mfa::policy::Region;
 use mfa::policy::numbers::{Country, InvalidNational};
 use mfa::{Consent, PendingPhone, Ticket, kind};
 
+use super::enrollment;
 use super::visit::{Said, Visit};
 use crate::flow::Flow;
 use crate::form::Form;
@@ -14,6 +15,22 @@ use crate::templates::{PhoneCodePage, PhonePage};
 pub(super) async fn show(visit: &Visit<'_>, ticket: &Ticket<kind::Enroll>) -> Response {
     match visit.mfa().menu(&visit.visitor.context, ticket).await {
         Ok(_) => number_page(visit, ticket, None, "", &Said::nothing()),
+        Err(error) => visit.over(visit.pages.told(&error), ticket).await,
+    }
+}
+
+/// "Use another number": the set-up goes on with the next one.
+pub(super) async fn show_again(visit: &Visit<'_>, ticket: &Ticket<kind::PendingPhone>) -> Response {
+    match visit.mfa().another_number(&visit.visitor.context, ticket).await {
+        Ok(menu) => number_page(visit, &menu.ticket, None, "", &Said::nothing()),
+        Err(error) => visit.over(visit.pages.told(&error), ticket).await,
+    }
+}
+
+/// Another method, after a number was given.
+pub(super) async fn show_method(visit: &Visit<'_>, ticket: &Ticket<kind::PendingPhone>) -> Response {
+    match visit.mfa().another_number(&visit.visitor.context, ticket).await {
+        Ok(menu) => enrollment::show_method(visit, &menu.ticket).await,
         Err(error) => visit.over(visit.pages.told(&error), ticket).await,
     }
 }

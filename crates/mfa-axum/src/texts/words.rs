@@ -228,8 +228,6 @@ texts! {
         code_label: String,
         /// What the code looks like.
         code_hint: String,
-        /// The link back to the challenge.
-        back: String,
         /// Who helps without a code.
         help: String,
     }

@@ -147,6 +147,30 @@ impl Mfa {
         inner.send_enrollment(ctx, claims, now).await
     }
 
+    /// Back to the choice, for somebody who gave a wrong number. Sends nothing.
+    ///
+    /// # Errors
+    /// As [`Mfa::menu`].
+    pub async fn another_number(
+        &self,
+        ctx: &Context,
+        ticket: &Ticket<kind::PendingPhone>,
+    ) -> Result<Menu, Error> {
+        let (inner, now) = (&*self.inner, self.inner.now()?);
+        let opened = Claims::open(ticket, &inner.sealer, ctx, now)?;
+        let claims = Claims::<kind::Enroll> {
+            issued_at: now,
+            expires_at: opened.expires_at,
+            epoch: opened.epoch,
+            first: opened.first,
+            purpose: opened.purpose,
+            generation: opened.generation,
+            body: opened.body.mode,
+        };
+        let ticket = inner.seal(ctx, &claims)?;
+        self.menu(ctx, &ticket).await
+    }
+
     /// Shows a pending phone again, for a page that was reloaded. Sends nothing.
     ///
     /// # Errors
