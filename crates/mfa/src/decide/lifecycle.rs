@@ -43,6 +43,18 @@ pub(crate) fn erase(record: Record, moment: &mut Moment<'_>) -> Result<Verdict<(
     Ok(Verdict::erase(Record::new(moment.now, &mut moment.draw)?, record.pseudonym, events, ()))
 }
 
+/// Erases what has moved to `to`, and nothing that is not on its way there: the name may be somebody else's by now.
+pub(crate) fn erase_moved(
+    record: Record,
+    to: &SubjectKey,
+    moment: &mut Moment<'_>,
+) -> Result<Verdict<()>, RandomError> {
+    match record.moving_to.as_ref() == Some(to) {
+        true => erase(record, moment),
+        false => Ok(Verdict::Refuse(Rejection::AlreadyUsed)),
+    }
+}
+
 /// Tells that a sign-in begun at `since` was never finished, unless it was, on another node.
 pub(crate) fn unfinished(record: Record, event: Event, since: UnixSeconds) -> Verdict<()> {
     let is_finished = |used: UnixSeconds| used >= since;
@@ -97,6 +109,10 @@ pub(crate) fn move_here(
     mut moved: Record,
     moment: &mut Moment<'_>,
 ) -> Result<Verdict<()>, RandomError> {
+    // Erased since it was looked at, by another call of the same move.
+    if !is_worth_moving(&moved) {
+        return Ok(Verdict::Refuse(Rejection::AlreadyUsed));
+    }
     if let Some(there) = &there {
         match there.is_enrolled() {
             true if is_moved(&moved, there) => return Ok(Verdict::Refuse(Rejection::AlreadyUsed)),

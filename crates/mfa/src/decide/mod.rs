@@ -30,8 +30,8 @@ pub(crate) use enroll::{
     activate, confirm, may_enroll, may_hold, may_skip, methods_of, needs_binding_code, pending_app,
 };
 pub(crate) use lifecycle::{
-    abandon_move, begin_move, erase, first_factor_changed, is_moved, is_worth_moving, move_here, unfinished,
-    unlock,
+    abandon_move, begin_move, erase, erase_moved, first_factor_changed, is_moved, is_worth_moving, move_here,
+    unfinished, unlock,
 };
 #[cfg(feature = "sms")]
 pub(crate) use manage::change_phone;

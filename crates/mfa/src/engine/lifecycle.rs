@@ -5,9 +5,10 @@ use mfa_core::time::UnixSeconds;
 use super::transact::Door;
 use super::{Inner, Mfa};
 use crate::context::Context;
-use crate::decide;
+use crate::decide::{self, Moment, Verdict};
 use crate::error::{Error, Rejection};
-use crate::record::Stored;
+use crate::random::RandomError;
+use crate::record::{Record, Stored};
 
 impl Mfa {
     /// Tells that the host changed the subject's first factor: a new password, another identity provider. Every ticket,
@@ -104,7 +105,11 @@ impl Mfa {
                 Err(Rejection::NotAllowed.into())
             }
             // An earlier call came as far as this.
-            Ok(()) | Err(Error::Rejected(Rejection::AlreadyUsed)) => inner.erase_at(old, now).await,
+            Ok(()) | Err(Error::Rejected(Rejection::AlreadyUsed)) => {
+                inner
+                    .erase_with(old, now, |record, moment| decide::erase_moved(record, new.key(), moment))
+                    .await
+            }
             Err(error) => Err(error),
         }
     }
@@ -113,12 +118,21 @@ impl Mfa {
 impl Inner {
     /// Erases a record, one that is on its way to another subject too.
     async fn erase_at(&self, ctx: &Context, now: UnixSeconds) -> Result<(), Error> {
+        self.erase_with(ctx, now, decide::erase).await
+    }
+
+    async fn erase_with(
+        &self,
+        ctx: &Context,
+        now: UnixSeconds,
+        erase: impl Fn(Record, &mut Moment<'_>) -> Result<Verdict<()>, RandomError>,
+    ) -> Result<(), Error> {
         let policy = self.policy();
         let decision = policy.decide(ctx.subject().attributes(), now);
         let erased = self
             .transact_on(ctx, None, Door::OfMoves, self.moment(ctx, &decision, now), |record, moment| {
                 // Nothing to erase: refused with a word that is turned into success below.
-                Ok(decide::erase(record.ok_or(Rejection::AlreadyUsed)?, moment)?)
+                Ok(erase(record.ok_or(Rejection::AlreadyUsed)?, moment)?)
             })
             .await;
         self.unfinished.ended(ctx);

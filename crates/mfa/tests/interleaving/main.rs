@@ -149,7 +149,7 @@ fn inv_1_to_13_hold_in_every_schedule_of_a_client_and_a_move() {
             scenes.push(Box::new(move || Scene::of(&pair, &policy, true)));
         }
     }
-    explore_with(|case| case.judge_move(), "a client and a move", &scenes, 1, 206_722);
+    explore_with(|case| case.judge_move(), "a client and a move", &scenes, 1, 204_802);
     // Two of nine calls each are more schedules than anybody waits for, with faults.
     let twice: Scenes = vec![Box::new(move || Scene::of(&[&MOVE, &MOVE], &policy, true))];
     explore_with(|case| case.judge_two_moves(), "two moves", &twice, 0, 106_450);
