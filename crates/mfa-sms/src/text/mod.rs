@@ -73,6 +73,28 @@ impl Text {
     }
 }
 
+impl Text {
+    /// The text that tells a number that it was taken from an account. It carries no code and no last line.
+    ///
+    /// # Source
+    /// NIST SP 800-63B-4 4.6: notice of a change goes where it can still reach the owner.
+    ///
+    /// # Examples
+    /// ```
+    /// use mfa_sms::text::{Brand, Language, OriginHost, Text};
+    ///
+    /// let text = Text::new(Brand::parse("Example")?, OriginHost::parse("login.example.com")?);
+    /// let body = text.number_removed(Language::English);
+    /// assert!(body.expose().starts_with("Example: this phone no longer gets codes"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn number_removed(&self, language: Language) -> MessageBody {
+        let mut text = Zeroizing::new(String::with_capacity(MOST_BYTES));
+        fill(&mut text, words::of(language).removed, &[("brand", self.brand.as_str())]);
+        MessageBody::composed(text)
+    }
+}
+
 /// What a code is for, as far as the text tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

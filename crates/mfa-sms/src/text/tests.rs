@@ -200,3 +200,15 @@ proptest! {
         prop_assert!(counted.count() <= 1 || counted.units() > alone);
     }
 }
+
+#[test]
+fn the_notice_to_a_removed_number_is_one_segment_and_carries_no_code() {
+    for language in Language::ALL {
+        let body = text("Example", "login.example.com").number_removed(*language);
+        let counted = segments(body.expose());
+        assert_eq!(counted.count(), 1, "{language:?}: {}", body.expose());
+        assert!(
+            !body.expose().contains(['@', '#', '{']) && !body.expose().bytes().any(|b| b.is_ascii_digit())
+        );
+    }
+}

@@ -14,6 +14,8 @@ pub(super) struct Words {
     pub(super) payment: &'static str,
     /// Follows each of them.
     pub(super) warning: &'static str,
+    /// To a number that was taken from an account. It has no code.
+    pub(super) removed: &'static str,
 }
 
 pub(super) const fn of(language: Language) -> &'static Words {
@@ -34,6 +36,7 @@ const ENGLISH: Words = Words {
     management: "{brand}: {code} is the code to change your security settings.",
     payment: "{brand}: {code} confirms paying {amount} to {payee}.",
     warning: " Never share this code.",
+    removed: "{brand}: this phone no longer gets codes for your account. If this was not you, contact us at once.",
 };
 
 const SPANISH: Words = Words {
@@ -43,6 +46,7 @@ const SPANISH: Words = Words {
     management: "{brand}: {code} es la clave para cambiar sus ajustes de seguridad.",
     payment: "{brand}: {code} confirma el pago de {amount} a {payee}.",
     warning: " No comparta esta clave con nadie.",
+    removed: "{brand}: este teléfono ya no recibe claves de su cuenta. Si no ha sido usted, contacte con nosotros de inmediato.",
 };
 
 const FRENCH: Words = Words {
@@ -52,6 +56,7 @@ const FRENCH: Words = Words {
     management: "{brand} : {code} est le code pour modifier vos réglages de sécurité.",
     payment: "{brand} : {code} confirme le paiement de {amount} à {payee}.",
     warning: " Ne communiquez ce code à personne.",
+    removed: "{brand} : ce téléphone ne sert plus aux codes de votre compte. Si ce n'est pas vous, contactez-nous tout de suite.",
 };
 
 const GERMAN: Words = Words {
@@ -61,6 +66,7 @@ const GERMAN: Words = Words {
     management: "{brand}: {code} ist der Code, um Ihre Sicherheitseinstellungen zu ändern.",
     payment: "{brand}: {code} bestätigt die Zahlung von {amount} an {payee}.",
     warning: " Geben Sie diesen Code nie weiter.",
+    removed: "{brand}: Dieses Telefon erhält keine Codes mehr für Ihr Konto. Waren Sie das nicht, melden Sie sich sofort bei uns.",
 };
 
 const ITALIAN: Words = Words {
@@ -70,6 +76,7 @@ const ITALIAN: Words = Words {
     management: "{brand}: {code} è il codice per cambiare le impostazioni di sicurezza.",
     payment: "{brand}: {code} conferma il pagamento di {amount} a {payee}.",
     warning: " Non comunichi a nessuno questo codice.",
+    removed: "{brand}: questo telefono non riceve più codici per il suo account. Se non è stato lei, ci contatti subito.",
 };
 
 const TRADITIONAL_CHINESE: Words = Words {
@@ -79,4 +86,5 @@ const TRADITIONAL_CHINESE: Words = Words {
     management: "{brand}：變更安全設定的驗證碼 {code}。",
     payment: "{brand}：驗證碼 {code}，確認付款 {amount} 給 {payee}。",
     warning: "請勿將驗證碼告訴任何人。",
+    removed: "{brand}：此手機不再接收您帳號的驗證碼。若非您本人操作，請立即與我們聯絡。",
 };

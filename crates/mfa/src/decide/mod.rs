@@ -18,6 +18,7 @@ mod text;
 mod verify;
 
 use mfa_core::id::Pseudonym;
+use mfa_core::phone::PhoneNumber;
 use mfa_core::throttle::ThrottleSettings;
 use mfa_core::time::UnixSeconds;
 use mfa_policy::{Decision, Method, Methods};
@@ -85,6 +86,16 @@ pub(crate) struct Change<T> {
 }
 
 impl<T> Verdict<T> {
+    /// The number `before`, if the record that is to be committed does not have it any more.
+    pub(crate) fn without(&self, before: Option<PhoneNumber>) -> Option<PhoneNumber> {
+        match self {
+            Self::Commit(change) => {
+                before.filter(|old| number_of(Some(&change.record)).as_ref() != Some(old))
+            }
+            Self::Refuse(_) => None,
+        }
+    }
+
     pub(crate) fn commit(record: Record, events: Vec<Event>, outcome: Result<T, Rejection>) -> Self {
         Self::Commit(Box::new(Change { record, events, outcome, erases: None }))
     }
@@ -119,6 +130,14 @@ impl Moment<'_> {
             AuthenticatorKind::Other { .. } => false,
         }
     }
+}
+
+/// The phone number on record, in whatever state.
+pub(crate) fn number_of(record: Option<&Record>) -> Option<PhoneNumber> {
+    record?.authenticators.iter().find_map(|one| match &one.kind {
+        AuthenticatorKind::Phone(phone) => Some(phone.number.clone()),
+        _ => None,
+    })
 }
 
 /// The methods that the subject can answer with, by record and policy of this moment.

@@ -253,14 +253,19 @@ impl Mfa {
         let policy = inner.policy();
         let decision = policy.decide(ctx.subject().attributes(), now);
         let epoch = Claims::open(ticket, &inner.sealer, ctx, now)?.epoch;
+        let mut gone = None;
         let proof = inner
             .transact(ctx, epoch, inner.moment(ctx, &decision, now), |record, moment| {
                 // Opened anew for each try: the key moves into the record.
                 let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
-                Ok(decide::activate(record, claims, moment)?)
+                let before = decide::number_of(record.as_ref());
+                let verdict = decide::activate(record, claims, moment)?;
+                gone = verdict.without(before);
+                Ok(verdict)
             })
             .await?;
         inner.unfinished.ended(ctx);
+        inner.tell_removed(ctx, &decision, gone, now).await;
         inner.assertion(ctx, proof)
     }
 }

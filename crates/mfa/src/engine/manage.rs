@@ -189,12 +189,17 @@ impl Mfa {
         let (inner, now) = (&*self.inner, self.inner.now()?);
         let policy = inner.policy();
         let decision = policy.decide(ctx.subject().attributes(), now);
+        let mut gone = None;
         let proof = inner
             .transact(ctx, assertion.epoch(), inner.moment(ctx, &decision, now), |record, moment| {
+                let before = decide::number_of(record.as_ref());
                 let record = record.ok_or(Rejection::Expired)?;
-                Ok(decide::remove(record, assertion.proof(), authenticator, moment)?)
+                let verdict = decide::remove(record, assertion.proof(), authenticator, moment)?;
+                gone = verdict.without(before);
+                Ok(verdict)
             })
             .await?;
+        inner.tell_removed(ctx, &decision, gone, now).await;
         inner.assertion(ctx, proof)
     }
 

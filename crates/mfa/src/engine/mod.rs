@@ -93,6 +93,20 @@ impl Inner {
     }
 }
 
+#[cfg(not(feature = "sms"))]
+impl Inner {
+    /// Without texts there is nobody to tell.
+    #[expect(clippy::unused_async, reason = "as it is with the feature")]
+    async fn tell_removed(
+        &self,
+        _: &Context,
+        _: &Decision<'_>,
+        _: Option<mfa_core::phone::PhoneNumber>,
+        _: UnixSeconds,
+    ) {
+    }
+}
+
 /// What the strictest rule says of throttling, field by field. Where it is weaker than the floor, the floor holds.
 fn throttle_settings(decision: &Decision<'_>) -> ThrottleSettings {
     let (wanted, floor) = (decision.throttle(), ThrottleSettings::DEFAULT);

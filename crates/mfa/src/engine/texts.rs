@@ -454,6 +454,30 @@ impl Inner {
         Err(Rejection::TextWithheld.into())
     }
 
+    /// Tells a number that it was taken from an account: whoever still holds it hears of it there. Where policy or a budget
+    /// lets no text go, or nobody takes it, the event alone tells.
+    pub(super) async fn tell_removed(
+        &self,
+        ctx: &Context,
+        decision: &Decision<'_>,
+        number: Option<PhoneNumber>,
+        now: UnixSeconds,
+    ) {
+        let (Some(texting), Some(number)) = (&self.texting, number) else { return };
+        let Ok(destination) = decision.sms_to(texting.plan(), &number) else { return };
+        if self.check_stops(destination).await.is_err() {
+            return;
+        }
+        let Ok(reservation) = self.reserve(texting, ctx, &number, destination, now).await else { return };
+        let text = Text::new(brand(ctx, texting), texting.origin.clone());
+        let body = text.number_removed(Language::negotiate(ctx.languages()));
+        let key = IdempotencyKey::from_bytes(*reservation.as_bytes());
+        let message = TextMessage::new(number, body, key, now.plus(NOTICE_LIFETIME));
+        if texting.sender.send(&message).await.is_err_and(|error| error.is_definite()) {
+            self.give_back(&reservation, now).await;
+        }
+    }
+
     /// Notes for the watch over toll fraud that a code was typed.
     pub(super) fn came_back(&self, decision: &Decision<'_>, number: &PhoneNumber) {
         if let Some(texting) = &self.texting
@@ -523,6 +547,8 @@ fn text_purpose(code_use: CodeUse, transaction: Option<&Transaction>) -> TextPur
     }
 }
 
+/// A notice that comes later than this says nothing that is news.
+const NOTICE_LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// Stands for every region in what is stopped.
 const EVERYWHERE: &str = "*";
 /// A sender answers within ten seconds, or is given up; after this nothing is given back any more.

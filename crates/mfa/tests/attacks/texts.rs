@@ -378,14 +378,29 @@ fn d12_d13_another_number_takes_the_phone_and_both_factors(world: World) {
     assert_eq!(texts.outbox.sent().last().unwrap().to().expose(), US);
     assert!(texts.verify(&elsewhere, &other, &texts.code()).is_ok());
     let confirmed = block_on(texts.mfa().confirm_phone(&ctx, &pending.ticket, &new_code)).unwrap();
-    block_on(texts.mfa().activate(&ctx, &confirmed.ticket, Acknowledged)).unwrap();
+    let before = texts.sent();
+    let session = block_on(texts.mfa().activate(&ctx, &confirmed.ticket, Acknowledged)).unwrap();
     assert_eq!(texts.world.count(EventKind::AuthenticatorReplaced), 1);
+    // The old number is told, and gets no code.
+    let told = texts.outbox.sent().last().cloned().unwrap();
+    assert_eq!((texts.sent(), told.to().expose().as_str()), (before + 1, US));
+    assert!(told.body().expose().contains("no longer gets codes") && !told.body().expose().contains('#'));
     texts.world.wait(120);
     let again = texts.member("ada");
     texts.send(&again, &texts.world.challenge(&again)).unwrap();
     assert_eq!(texts.outbox.sent().last().unwrap().to().expose(), OTHER_US);
     let overview = block_on(texts.mfa().overview(&again)).unwrap();
     assert_eq!(overview.authenticators.len(), 1);
+    // So is one that is removed; what cannot be told keeps nobody from removing it.
+    texts.add_app(&ctx, &session);
+    texts.world.wait(120);
+    let ctx = texts.member("ada");
+    let ticket = texts.send(&ctx, &texts.world.challenge(&ctx)).unwrap();
+    let session = texts.verify(&ctx, &ticket, &texts.code()).unwrap();
+    texts.outbox.fail_next(1, SendError::Transport(Answer::new("memory")));
+    let phone = overview.authenticators[0].id;
+    block_on(texts.mfa().remove(&ctx, &session, &phone)).unwrap();
+    assert_eq!(texts.world.count(EventKind::AuthenticatorRemoved), 1);
 }
 
 fn e1_parallel_resends_send_one_text(world: World) {
