@@ -32,6 +32,9 @@ pub struct TextBudget {
 pub struct TextBudgets {
     /// To one number: 5 at once, then one every 10 minutes, so never more than 5 in any 10 minutes.
     pub number: TextBudget,
+    /// To one number over a longer time: 15 at once, then one every 2 hours, so never more than 27 in any day. It is what
+    /// keeps many accounts from being used to pester one person.
+    pub number_per_day: TextBudget,
     /// To numbers that differ in their last three digits alone, as those that are rented for toll fraud do: 20 at once,
     /// then one every 3 minutes.
     pub prefix: TextBudget,
@@ -50,6 +53,7 @@ impl Default for TextBudgets {
         let budget = |at_once, seconds| TextBudget { at_once, one_each: Duration::from_secs(seconds) };
         Self {
             number: budget(5, 600),
+            number_per_day: budget(15, 2 * 60 * 60),
             prefix: budget(20, 180),
             region: budget(500, 5),
             organization: budget(300, 10),
@@ -61,7 +65,8 @@ impl Default for TextBudgets {
 
 impl TextBudgets {
     pub(super) fn is_sound(&self) -> bool {
-        let all = [self.number, self.prefix, self.region, self.organization, self.overall];
+        let all =
+            [self.number, self.number_per_day, self.prefix, self.region, self.organization, self.overall];
         all.iter().all(|budget| budget.at_once > 0 && budget.one_each >= Duration::from_millis(1))
             && (1..=MOST_KEPT).contains(&self.subject_per_day)
     }
@@ -85,6 +90,7 @@ impl TextBudgets {
         };
         let mut buckets = vec![
             bucket("number", digits.as_bytes(), self.number)?,
+            bucket("number per day", digits.as_bytes(), self.number_per_day)?,
             bucket("prefix", prefix.as_bytes(), self.prefix)?,
             bucket("region", region.as_str().as_bytes(), self.region)?,
         ];
