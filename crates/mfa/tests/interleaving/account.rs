@@ -1,17 +1,21 @@
 //! The account that the clients meet at, led from stage to stage before they start.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use mfa::policy::numbers::NumberPlan;
 use mfa::policy::{Attributes, Policy};
+use mfa::sms::MemorySender;
+use mfa::sms::text::OriginHost;
 use mfa::testing::{HandClock, SeededRandom, TestAuthenticator};
 use mfa::{
-    Acknowledged, Asked, Assertion, Context, DeviceToken, Error, FirstFactor, Keyring, Mfa, Next,
-    RandomError, RandomSource, Realm, Rejection, Remember, SessionBinding, Subject, SubjectId, Ticket,
-    Transaction, UnixSeconds, Wanted, kind,
+    Acknowledged, Asked, Assertion, Consent, Context, DeviceToken, Error, FirstFactor, Keyring, Mfa, Next,
+    RandomError, RandomSource, Realm, Rejection, Remember, SessionBinding, Subject, SubjectId, Texting,
+    Ticket, Transaction, UnixSeconds, Wanted, kind,
 };
+use mfa_core::phone::PhoneNumber;
 use mfa_core::time::{Period, TimeStep};
 use pollster::block_on;
 
@@ -35,6 +39,8 @@ pub struct Node {
     pub mfa: Mfa,
     pub store: SimStore,
     pub clock: HandClock,
+    /// Where texts go, under a policy that has any sent.
+    pub outbox: MemorySender,
     turn: Arc<AtomicUsize>,
 }
 
@@ -45,14 +51,26 @@ impl Node {
         let streams = (0..clients as u64).map(|client| SeededRandom::new(seed + client)).collect();
         let builder = Mfa::builder().keyring(Keyring::generate(&SeededRandom::new(99)).unwrap());
         let builder = builder.policy(policy.clone()).storage(store.clone()).clock(clock.clone());
-        let mfa = builder.random(Streams { streams, turn: Arc::clone(&turn) }).build().unwrap();
-        Self { mfa, store, clock, turn }
+        let (builder, outbox) =
+            (builder.random(Streams { streams, turn: Arc::clone(&turn) }), MemorySender::new());
+        let mfa = match policy.sms().regions().is_empty() {
+            true => builder.build().unwrap(),
+            false => builder.sms(texting(policy, &outbox)).build().unwrap(),
+        };
+        Self { mfa, store, clock, outbox, turn }
     }
 
     /// Whose stream of random bytes is drawn from now.
     pub fn is_turn_of(&self, client: usize) {
         self.turn.store(client, Ordering::Relaxed);
     }
+}
+
+/// The number plans are made once: every schedule has a library of its own.
+fn texting(policy: &Policy, outbox: &MemorySender) -> Texting {
+    static PLAN: OnceLock<NumberPlan> = OnceLock::new();
+    let plan = PLAN.get_or_init(|| NumberPlan::prepare(policy.sms().regions()).unwrap());
+    Texting::with_plan(outbox.clone(), OriginHost::parse("localhost").unwrap(), plan.clone())
 }
 
 /// A stream for each client, so that what one draws does not depend on how often another did.
@@ -77,6 +95,16 @@ pub struct Owner {
     pub assertion: Assertion,
     /// Where policy remembers devices.
     pub device: Option<DeviceToken>,
+    /// Where policy has texts sent: a sign-in that was sent a code half a minute ago.
+    pub texted: Option<Texted>,
+}
+
+/// A challenge to be answered with a code that was sent.
+#[derive(Clone)]
+pub struct Texted {
+    pub ctx: Context,
+    pub ticket: Ticket<kind::Challenge>,
+    pub code: Rc<str>,
 }
 
 /// The account and everything that has been handed out so far.
@@ -266,9 +294,10 @@ impl Account {
         let assertion = block_on(self.node.mfa.activate(&tab.ctx, &tab.ticket, Acknowledged)).unwrap();
         let Scanned { app, recovery_code, .. } = tab.scanned;
         let recovery_code = recovery_code.unwrap();
-        self.owner = Some(Owner { app, recovery_code, ctx: tab.ctx, assertion, device: None });
+        self.owner = Some(Owner { app, recovery_code, ctx: tab.ctx, assertion, device: None, texted: None });
         self.stage = Stage::Enrolled;
         self.wait(60);
+        self.add_a_phone();
         self.have_a_device_remembered();
         for pause in [0, 0, 5, 15] {
             let ctx = self.visit();
@@ -278,6 +307,47 @@ impl Account {
             self.wait(pause);
         }
         self.wait(10); // the beginning of a step, the third after the one that confirmed
+        self.have_a_text_sent();
+    }
+
+    fn sends_texts(&self) -> bool {
+        !self.node.mfa.policy().sms().regions().is_empty()
+    }
+
+    /// Puts a phone beside the app, where policy has texts sent; two steps later.
+    fn add_a_phone(&mut self) {
+        if !self.sends_texts() {
+            return;
+        }
+        let mfa = self.node.mfa.clone();
+        let (ctx, assertion) = (self.owner().ctx.clone(), self.owner().assertion.clone());
+        let menu = block_on(mfa.change_phone(&ctx, &assertion)).unwrap();
+        let number = PhoneNumber::parse("+12015550123").unwrap();
+        let consent = Consent { wording: 1 };
+        let pending = block_on(mfa.enroll_phone(&ctx, &menu.ticket, &number, consent)).unwrap();
+        let confirmed = block_on(mfa.confirm_phone(&ctx, &pending.ticket, &self.latest_code())).unwrap();
+        let recovery_code = Rc::from(confirmed.expose_recovery_code());
+        let assertion = block_on(mfa.activate(&ctx, &confirmed.ticket, Acknowledged)).unwrap();
+        let owner = self.owner.as_mut().unwrap();
+        (owner.recovery_code, owner.assertion) = (recovery_code, assertion);
+        self.wait(60);
+    }
+
+    fn have_a_text_sent(&mut self) {
+        if !self.sends_texts() {
+            return;
+        }
+        let ctx = self.visit();
+        let ticket = self.challenge(&ctx);
+        let ticket = block_on(self.node.mfa.send_code(&ctx, &ticket)).unwrap().ticket;
+        let code = Rc::from(self.latest_code());
+        self.owner.as_mut().unwrap().texted = Some(Texted { ctx, ticket, code });
+        self.wait(30);
+    }
+
+    fn latest_code(&self) -> String {
+        let text = self.node.outbox.sent().last().unwrap().body().expose().to_owned();
+        text.rsplit_once('#').unwrap().1.to_owned()
     }
 
     /// Signs in on a device that is to be remembered, where policy has any; a time step later.

@@ -9,7 +9,9 @@ use mfa::{
 };
 use mfa_core::time::TimeStep;
 
-use crate::account::{Account, MOVED, Stage, Tab, transaction, visit_as, wrong_code, wrong_recovery_code};
+use crate::account::{
+    Account, MOVED, Stage, Tab, Texted, transaction, visit_as, wrong_code, wrong_recovery_code,
+};
 use crate::client::{Act, App, Asked, By, Client, Gain, Scanned, act};
 
 /// One thing that a client may be at.
@@ -64,6 +66,25 @@ pub const CHANGES: &[Ceremony] = &[
     ceremony("unlock", Stage::Enrolled, unlock),
 ];
 
+/// What people are at who have a phone beside their app; paired among themselves and with [`BESIDE_TEXTS`].
+pub const TEXTS: &[Ceremony] = &[
+    ceremony("verify the text", Stage::Enrolled, |account| answer_text(account, true)),
+    ceremony("guess at the text", Stage::Enrolled, |account| answer_text(account, false)),
+    ceremony("have another text sent", Stage::Enrolled, send_text),
+];
+
+/// The others that meet them.
+pub const BESIDE_TEXTS: &[&str] = &[
+    "begin, known to be enrolled",
+    "verify",
+    "guess",
+    "recover",
+    "first factor changed",
+    "issue a recovery code",
+    "erase",
+    "unlock",
+];
+
 /// A move to another name, which takes three commits and is finished by calling it again.
 pub const MOVE: Ceremony = ceremony("move", Stage::Enrolled, move_subject);
 
@@ -92,6 +113,7 @@ pub fn find(name: &str) -> &'static Ceremony {
     CEREMONIES
         .iter()
         .chain(CHANGES)
+        .chain(TEXTS)
         .chain([&MOVE])
         .find(|ceremony| ceremony.name == name)
         .expect("a ceremony of the table")
@@ -321,6 +343,24 @@ fn move_subject(account: &mut Account) -> Act {
     act(account.visit(), async |client: Client, ctx| {
         client.mfa.move_subject(&ctx, &visit_as(MOVED, 0)).await?;
         Ok(Gain::Done)
+    })
+}
+
+fn answer_text(account: &mut Account, is_right: bool) -> Act {
+    let texted = account.owner().texted.clone().expect("a policy that has texts sent");
+    act((texted, is_right), async |client: Client, held| {
+        let (Texted { ctx, ticket, code }, is_right) = &*held;
+        let wrong = if **code == *"000000" { "000001" } else { "000000" };
+        let code = if *is_right { code } else { wrong };
+        Ok(Gain::SignedIn(By::Text, client.mfa.verify(ctx, ticket, code, Remember::No).await?))
+    })
+}
+
+fn send_text(account: &mut Account) -> Act {
+    let texted = account.owner().texted.clone().expect("a policy that has texts sent");
+    act(texted, async |client: Client, texted| {
+        client.mfa.send_code(&texted.ctx, &texted.ticket).await?;
+        Ok(Gain::Changed)
     })
 }
 

@@ -39,6 +39,8 @@ pub enum Gain {
 pub enum By {
     Code,
     Activation,
+    /// A code that came by text.
+    Text,
     /// For one transaction, by a code.
     Confirmation,
     /// The session's own, carried over a change.

@@ -24,7 +24,8 @@ use mfa::policy::Policy;
 
 use account::Stage;
 use ceremonies::{
-    AT_THE_CAP, AT_THE_CHALLENGE, CEREMONIES, CHANGES, CHANGES_AT_THE_CAP, Ceremony, MANY_CHANGES, MOVE, find,
+    AT_THE_CAP, AT_THE_CHALLENGE, BESIDE_TEXTS, CEREMONIES, CHANGES, CHANGES_AT_THE_CAP, Ceremony,
+    MANY_CHANGES, MOVE, TEXTS, find,
 };
 use judge::{Case, Prober, references};
 use schedule::{EverySchedule, History, Row, Scene, run};
@@ -136,6 +137,28 @@ fn inv_1_to_13_hold_in_every_schedule_of_two_clients_and_a_change() {
         }
     }
     explore_with(|case| case.judge_changes(), "two clients and a change", &scenes, 2, 572_452);
+}
+
+/// A phone beside the app: codes that came by text are typed, guessed, replaced, and outlived.
+#[test]
+fn inv_1_to_13_hold_in_every_schedule_of_two_clients_and_a_text() {
+    let text = Policy::RECOMMENDED_TOML.replace("methods = [\"app\"]", "methods = [\"app\", \"sms\"]");
+    let policy = Policy::from_toml(&format!("{text}\n[sms]\nregions = [\"US\"]\n")).unwrap();
+    let mut scenes: Scenes = Vec::new();
+    let mut add = |a: &'static Ceremony, b: &'static Ceremony| {
+        let policy = policy.clone();
+        scenes.push(Box::new(move || Scene::of(&[a, b], &policy, true)));
+    };
+    for a in TEXTS {
+        for b in TEXTS {
+            add(a, b);
+        }
+        for b in BESIDE_TEXTS.iter().map(|name| find(name)) {
+            add(a, b);
+            add(b, a);
+        }
+    }
+    explore_with(|case| case.judge_texts(), "two clients and a text", &scenes, 1, 45_054);
 }
 
 /// A move closes the old name, opens the new one and erases the old, in three commits.

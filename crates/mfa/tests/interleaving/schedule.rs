@@ -125,6 +125,8 @@ pub struct History {
     /// Of each commit since the clients started: the step of the run that made it.
     pub committed: Vec<usize>,
     pub tables: Tables,
+    /// Texts that were handed over.
+    pub texts: usize,
 }
 
 enum State {
@@ -191,7 +193,13 @@ pub fn run(scene: &Scene, mut faults: usize, mut pick: impl FnMut(&[Step]) -> Op
         };
         Told { outcome, notes: client.notes, began, ended }
     });
-    History { told: told.collect(), steps, committed, tables: node.store.tables() }
+    History {
+        told: told.collect(),
+        steps,
+        committed,
+        tables: node.store.tables(),
+        texts: node.outbox.sent().len(),
+    }
 }
 
 /// Polls a client until it waits for its next call or has ended.

@@ -1,6 +1,6 @@
 //! A store over plain maps whose every call waits until the schedule says what it meets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -44,6 +44,8 @@ pub struct Tables {
     pub events: Vec<StoredEvent>,
     /// Every commit there ever was, with the number of its events.
     pub commits: Vec<(SubjectKey, Version, usize)>,
+    /// Reservations that were granted and not given back.
+    pub spent: BTreeSet<[u8; 16]>,
 }
 
 #[derive(Clone)]
@@ -294,12 +296,17 @@ impl Storage for SimStore {
         .await
     }
 
-    async fn spend(&self, _: &Spend, _: UnixSeconds) -> Result<SpendOutcome, StorageError> {
-        panic!("no ceremony here spends a budget; teach the store before one does")
+    /// There is always a unit; how many are spent is noted.
+    async fn spend(&self, spend: &Spend, _: UnixSeconds) -> Result<SpendOutcome, StorageError> {
+        self.read(Operation::Spend, |tables| {
+            tables.spent.insert(*spend.reservation.as_bytes());
+            SpendOutcome::Granted
+        })
+        .await
     }
 
-    async fn refund(&self, _: &ReservationId, _: UnixSeconds) -> Result<(), StorageError> {
-        panic!("no ceremony here gives a budget back; teach the store before one does")
+    async fn refund(&self, reservation: &ReservationId, _: UnixSeconds) -> Result<(), StorageError> {
+        self.read(Operation::Refund, |tables| _ = tables.spent.remove(reservation.as_bytes())).await
     }
 
     async fn prune(&self, _: UnixSeconds) -> Result<(), StorageError> {

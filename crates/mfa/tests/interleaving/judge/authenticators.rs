@@ -12,7 +12,7 @@ impl Case<'_> {
     pub(super) fn inv_4_every_assertion_has_its_success(&self) -> Verdict {
         let kept = self.count(E::AuthenticatorRemoved) + self.count(E::RecoveryCodeIssued);
         for (ways, successes) in [
-            (&[By::Code, By::Confirmation][..], self.count(E::Verified)),
+            (&[By::Code, By::Confirmation, By::Text][..], self.count(E::Verified)),
             (&[By::Activation], self.activated()),
             (&[By::Change], kept),
         ] {

@@ -1,6 +1,6 @@
 //! What the invariants say of codes: steps, recovery codes, guesses.
 
-use mfa::{EventKind, Rejection};
+use mfa::{EventKind, EventMethod, Rejection};
 
 use super::{Case, Verdict, require};
 use crate::client::{By, Gain, Outcome};
@@ -19,7 +19,8 @@ impl Case<'_> {
         let is_typed = |app: &String, step| typed.contains(&(app.clone(), step));
         let again = self.after.again.iter().filter(|(app, step, yes)| *yes && is_typed(app, *step)).count();
         // Resynchronising burns both of its codes.
-        let accepted = self.count(EventKind::Verified) + 2 * self.count(EventKind::Resynchronised);
+        let by_app = self.accepted_by(Some(EventMethod::App));
+        let accepted = by_app + 2 * self.count(EventKind::Resynchronised);
         require(accepted + again <= typed.len(), || {
             format!("{accepted} steps were accepted and {again} can be again, of {}", typed.len())
         })?;

@@ -168,5 +168,6 @@ fn needs_a_ticket(kind: E) -> bool {
             | E::Resynchronised
             | E::ResynchronisationFailed
             | E::TransactionRedeemed
+            | E::TextSent
     )
 }
