@@ -25,7 +25,7 @@ use mfa::storage::MemoryStorage;
 use mfa::testing::{HandClock, SeededRandom};
 use mfa::{
     Acknowledged, Consent, Context, FirstFactor, Mfa, Next, Realm, SessionBinding, Subject, SubjectId,
-    Texting, Ticket, kind,
+    TextBudgets, Texting, Ticket, kind,
 };
 use mfa_core::phone::PhoneNumber;
 use pollster::block_on;
@@ -233,13 +233,16 @@ impl Library {
     fn under(rules: &Rules) -> Self {
         let (clock, outbox) = (HandClock::at(START), MemorySender::new());
         let origin = OriginHost::parse("login.example.com").unwrap();
+        // Nothing but the rules holds a text back, however alike the numbers are.
+        let mut budgets = TextBudgets::default();
+        (budgets.number.at_once, budgets.prefix.at_once) = (1_000, 1_000);
         let mfa = Mfa::builder()
             .storage(MemoryStorage::new())
             .keyring(common::keyring())
             .policy(rules.policy())
             .clock(clock.clone())
             .random(SeededRandom::new(7))
-            .sms(Texting::with_plan(outbox.clone(), origin, EVERYWHERE.clone()))
+            .sms(Texting::with_plan(outbox.clone(), origin, EVERYWHERE.clone()).budgets(budgets))
             .build()
             .unwrap();
         Self { mfa, clock, outbox }
