@@ -108,6 +108,8 @@ pub use ticket::{Kind, Ticket, kind};
 pub use transaction::{InvalidTransaction, Transaction};
 
 pub use mfa_core::id::{AuthenticatorId, Pseudonym, SessionBinding, SubjectId, SubjectKey, TenantId};
+#[cfg(feature = "sms")]
+pub use mfa_core::phone::PhoneNumber;
 pub use mfa_core::time::UnixSeconds;
 /// Rules: who must, who may, with what, how fresh.
 pub use mfa_policy as policy;
