@@ -143,9 +143,11 @@ async fn two_tabs_work_on_their_own_enrollments_and_one_wins() {
 #[tokio::test]
 async fn a_choice_is_one_of_the_methods() {
     let site = Site::new();
-    let mut browser = site.signed_in("marcus@enforced.example").await;
+    let mut browser = site.signed_in("pat@payor.example").await;
     browser.submit("/mfa/required", &[]).await;
-    browser.follow().await;
+    let page = browser.follow().await;
+    assert!(!page.body.contains("SMS Verification"));
+    assert!(page.text().contains("not available for your account"));
     let page = browser.submit("/mfa/method", &[("method", "sms")]).await;
     is_status(&page, 403);
     assert!(page.alert().contains("not available"));

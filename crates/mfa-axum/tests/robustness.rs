@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderName, HeaderValue, Method, Request, Uri, Version};
-use common::{Browser, Site, form_body};
+use common::{Browser, NUMBER, PHONE, Site, form_body};
 use mfa::testing::TestAuthenticator;
 use mfa_axum::{Flow, Form};
 use tower::ServiceExt as _;
@@ -46,11 +46,17 @@ enum Step {
     CopyNew,
     DownloadNew,
     ActivateNew,
+    Phone,
+    PhoneCode,
+    PhoneResend,
+    Answer,
+    Resend,
+    VerifyText,
 }
 
 use Step::{
-    Activate, ActivateNew, Bind, ChangeApp, Choose, Confirm, CopyNew, CopyOut, Download, DownloadNew, Pay,
-    Prove, Recover, SetUp, Skip, Switch, Verify,
+    Activate, ActivateNew, Answer, Bind, ChangeApp, Choose, Confirm, CopyNew, CopyOut, Download, DownloadNew,
+    Pay, Phone, PhoneCode, PhoneResend, Prove, Recover, Resend, SetUp, Skip, Switch, Verify, VerifyText,
 };
 
 const STEPS: [Step; 17] = [
@@ -73,6 +79,15 @@ const STEPS: [Step; 17] = [
     ActivateNew,
 ];
 
+/// The steps of a phone.
+const OF_A_PHONE: [Step; 6] = [Phone, PhoneCode, PhoneResend, Answer, Resend, VerifyText];
+
+/// All, of those of a phone one: what headers, paths and lengths may be is judged before it is looked at which form it is,
+/// and each step costs some thousand requests.
+fn steps_and_one_of_a_phone() -> impl Iterator<Item = Step> {
+    STEPS.into_iter().chain([Phone])
+}
+
 impl Step {
     fn path(self) -> &'static str {
         match self {
@@ -91,6 +106,12 @@ impl Step {
             CopyNew => "/mfa/new-recovery-code/copy",
             DownloadNew => "/mfa/new-recovery-code/download",
             ActivateNew => "/mfa/new-recovery-code",
+            Phone => "/mfa/phone",
+            PhoneCode => "/mfa/phone/code",
+            PhoneResend => "/mfa/phone/resend",
+            Answer => "/mfa/challenge/method",
+            Resend => "/mfa/challenge/resend",
+            VerifyText => "/mfa/challenge",
         }
     }
 
@@ -153,13 +174,38 @@ impl Step {
                 let saved = (self == ActivateNew).then(|| ("saved", "yes".to_owned()));
                 (browser, saved.into_iter().collect())
             }
+            Phone => {
+                let typed = PHONE.iter().map(|(name, value)| (*name, (*value).to_owned()));
+                (site.at_phone_page(who).await, typed.collect())
+            }
+            PhoneCode => {
+                let browser = site.at_phone_code_page(who).await;
+                (browser, vec![("code", site.text_code())])
+            }
+            PhoneResend => {
+                let browser = site.at_phone_code_page(who).await;
+                site.wait(30);
+                (browser, vec![])
+            }
+            Answer => {
+                site.with_both(who).await;
+                (site.signed_in(who).await, vec![("method", "sms".to_owned())])
+            }
+            Resend | VerifyText => {
+                site.with_phone(who).await;
+                let browser = site.signed_in(who).await;
+                let code = (self == VerifyText).then(|| ("code", site.text_code()));
+                site.wait(30);
+                (browser, code.into_iter().collect())
+            }
         };
         Stage::new(self, site, &browser, typed)
     }
 
     /// Whether a body says what the right one says. Unknown fields are nobody's business; of the known ones the token
     /// and the ticket must be the very same where there is one, what is not there is empty, a code may have spaces and hyphens, a recovery code also small letters and
-    /// the letters that Crockford's alphabet reads as digits, and a tick has four spellings.
+    /// the letters that Crockford's alphabet reads as digits, and a tick has four spellings. A number is the same as any
+    /// other that a text may go to: it goes there, which [`Stage::send`] looks at.
     fn is_same_form(self, right: &[u8], other: &[u8]) -> bool {
         let (Some(right), Some(other)) = (fields(right), fields(other)) else { return false };
         let is_same = |name, reading: fn(&str) -> String| {
@@ -174,9 +220,10 @@ impl Step {
         is_same("csrf", str::to_owned)
             && is_same_ticket
             && match self {
-                SetUp | Skip | CopyOut | Download | CopyNew | DownloadNew => true,
-                Choose => is_same("method", str::to_owned),
-                Confirm | Verify => is_same("code", digits),
+                SetUp | Skip | CopyOut | Download | CopyNew | DownloadNew | PhoneResend | Resend => true,
+                Choose | Answer => is_same("method", str::to_owned),
+                Confirm | Verify | PhoneCode | VerifyText => is_same("code", digits),
+                Phone => number_of(&other).is_some(),
                 Prove => {
                     is_same("errand", str::to_owned)
                         && is_same("password", str::to_owned)
@@ -193,10 +240,16 @@ impl Step {
             }
     }
 
-    /// Whether what this step is for has been done.
-    fn is_done(self, site: &Site, flows: &[Flow]) -> bool {
+    /// Whether this step is for having a text sent.
+    fn is_for_a_text(self) -> bool {
+        [Phone, PhoneResend, Answer, Resend].contains(&self)
+    }
+
+    /// Whether what this step is for has been done, where `texts` went before.
+    fn is_done(self, site: &Site, flows: &[Flow], texts: usize) -> bool {
         match self {
-            Skip | Activate | Verify => flows.iter().any(|flow| matches!(flow, Flow::Proved(_))),
+            _ if self.is_for_a_text() => site.texts() > texts,
+            Skip | Activate | Verify | VerifyText => flows.iter().any(|flow| matches!(flow, Flow::Proved(_))),
             Prove | Pay => !site.host.done.lock().unwrap().is_empty(),
             Switch => site.host.always_require.load(Ordering::Relaxed),
             _ => false,
@@ -206,6 +259,23 @@ impl Step {
 
 fn digits(code: &str) -> String {
     code.replace([' ', '-'], "")
+}
+
+/// The number of a form, if it is one of the United States, which the form chooses: ten digits, a 1 or +1 before them or
+/// not, and separators anywhere. Of the area codes that the right one becomes when it is altered, 301 is Maryland's, and
+/// the others are nobody's. A country by another name is none, even where its numbers look alike.
+fn number_of(form: &HashMap<String, String>) -> Option<String> {
+    let phone = form.get("phone").filter(|_| form.get("country").is_some_and(|country| country == "US"))?;
+    let phone = phone.replace([' ', '-', '.', '(', ')', '\u{a0}', '\u{2010}', '\u{2011}'], "");
+    let national = match phone.strip_prefix("+1") {
+        Some(national) => national,
+        None => phone.strip_prefix('1').unwrap_or(&phone),
+    };
+    let is_number = national.len() == 10
+        && national.bytes().all(|byte| byte.is_ascii_digit())
+        && ["201", "301"].contains(&&national[..3])
+        && !["0", "1"].contains(&&national[3..4]);
+    is_number.then(|| format!("+1{national}"))
 }
 
 fn crockford(code: &str) -> String {
@@ -279,6 +349,8 @@ struct Stage {
     site: Site,
     cookie: String,
     flow: String,
+    /// How many texts went until now.
+    texts: usize,
     right: Sent,
 }
 
@@ -314,7 +386,8 @@ impl Stage {
             body: form_body(&fields).into_bytes(),
         };
         let (cookie, flow) = (browser.cookie.clone(), site.host.flow(&browser.cookie).to_string());
-        Self { step, site, cookie, flow, right }
+        let texts = site.texts();
+        Self { step, site, cookie, flow, texts, right }
     }
 
     /// Sends a request and holds the answer to the table; `None` if no HTTP client could send it.
@@ -348,10 +421,15 @@ impl Stage {
         assert!(status != 401 || is_json, "{}", shown());
         let new_cookie = header(SET_COOKIE).split(';').next().unwrap_or_default();
         let flows = [&self.cookie, new_cookie].map(|cookie| self.site.host.flow(cookie));
+        let went: Vec<_> =
+            self.site.outbox.sent()[self.texts..].iter().map(|text| text.to().expose()).collect();
+        let wanted = fields(&sent.body).and_then(|form| number_of(&form)).filter(|_| self.step == Phone);
+        let wanted = wanted.unwrap_or_else(|| NUMBER.to_owned());
+        assert!(went.iter().all(|to| *to == wanted) && went.len() <= 1, "{went:?} for {}", shown());
         Some(Came {
             status,
             location: header(LOCATION).to_owned(),
-            is_done: self.step.is_done(&self.site, &flows),
+            is_done: self.step.is_done(&self.site, &flows, self.texts),
             has_moved: !new_cookie.is_empty() || flows[0].to_string() != self.flow,
             text,
         })
@@ -381,7 +459,8 @@ async fn try_each(
 ) -> usize {
     let mut stage = step.stage().await;
     let right = stage.send(&stage.right).await.unwrap();
-    let shows_what_it_does = [Skip, Activate, Verify, Prove, Pay, Switch].contains(&step);
+    let shows = [Skip, Activate, Verify, Prove, Pay, Switch, VerifyText];
+    let shows_what_it_does = shows.contains(&step) || step.is_for_a_text();
     assert!(right.is_done == shows_what_it_does, "{step:?} does not work");
     assert!([200, 303].contains(&right.status), "{step:?} does not work");
     stage = step.stage().await;
@@ -392,8 +471,10 @@ async fn try_each(
         sent = sent.saturating_add(1);
         if !is_same(&stage.right, altered) {
             let what = || format!("{step:?} by {} {:?}", altered.body.escape_ascii(), altered.headers);
-            // Without its tick the switch is turned off, with the same answer.
-            assert!(step == Switch || !came.is_like(&right), "{}", what());
+            // Without its tick the switch is turned off, with the same answer; and where a text would go a request
+            // that is none of a form leads back to the page, as a text that went does.
+            let may_be_like = [Switch, Answer, PhoneResend, Resend].contains(&step);
+            assert!(may_be_like || !came.is_like(&right), "{}", what());
             assert!(!came.is_done, "done: {}", what());
         }
         if came.has_touched() {
@@ -455,7 +536,7 @@ fn are_same_headers(right: &Sent, other: &Sent) -> bool {
 
 #[tokio::test]
 async fn b11_every_byte_of_every_form() {
-    for step in STEPS {
+    for step in STEPS.into_iter().chain(OF_A_PHONE) {
         let bodies = |right: &Sent| {
             alterations(&right.body).into_iter().map(|body| with_body(right, body)).collect::<Vec<_>>()
         };
@@ -466,7 +547,7 @@ async fn b11_every_byte_of_every_form() {
 
 #[tokio::test]
 async fn every_byte_of_every_header_and_of_the_path() {
-    for step in STEPS {
+    for step in steps_and_one_of_a_phone() {
         let headers = |right: &Sent| {
             let mut all = Vec::new();
             for right in [right.clone(), without_fetch_site(right)] {
@@ -501,7 +582,7 @@ async fn every_byte_of_every_header_and_of_the_path() {
 
 #[tokio::test]
 async fn e11_a_megabyte_in_every_place() {
-    for step in STEPS {
+    for step in steps_and_one_of_a_phone() {
         let (mut forms, mut others) = (0_usize, 0_usize);
         for much in megabytes() {
             forms = forms.saturating_add(forms_of(step, &much).await);
@@ -553,7 +634,7 @@ async fn headers_and_paths_of(step: Step, much: &[u8]) -> usize {
 
 #[tokio::test]
 async fn b11_repeated_fields_other_types_other_methods_other_versions() {
-    for step in STEPS {
+    for step in STEPS.into_iter().chain(OF_A_PHONE) {
         let repeated = |right: &Sent| {
             let text = std::str::from_utf8(&right.body).unwrap().to_owned();
             let again = |field: &str| {

@@ -291,7 +291,7 @@ impl Library {
 /// The same session of somebody, in these roles now.
 fn ctx(who: usize, roles: &[&str], session: u8) -> Context {
     let account = format!("subject-{who}");
-    let attributes = roles.iter().fold(Attributes::new(), |all, role| all.with("role", *role));
+    let attributes = roles.iter().fold(Attributes::new(), |all, role| all.with("role", role));
     let subject = Subject::new(SubjectId::new(&account).unwrap(), &account, attributes);
     Context::new(Realm::new("main", "Example").unwrap(), subject, SessionBinding::from_bytes([session; 16]))
 }

@@ -11,7 +11,7 @@ mod browser;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -22,12 +22,15 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
+use mfa::policy::numbers::NumberPlan;
 use mfa::policy::{Attributes, OrganizationSettings, Policy, Purpose};
-use mfa::storage::{Cursor, MemoryStorage};
+use mfa::sms::MemorySender;
+use mfa::sms::text::OriginHost;
+use mfa::storage::{Cursor, MemoryStorage, Storage};
 use mfa::testing::{HandClock, SeededRandom, TestAuthenticator};
 use mfa::{
-    Acknowledged, Assertion, Attested, Context, DeviceToken, Event, FirstFactor, Keyring, Mfa, Next,
-    Pseudonym, Realm, SessionBinding, Subject, SubjectId, Transaction, UnixSeconds,
+    Acknowledged, Assertion, Attested, Context, DeviceToken, Event, EventKind, FirstFactor, Keyring, Mfa,
+    Next, Pseudonym, Realm, SessionBinding, Subject, SubjectId, Texting, Transaction, UnixSeconds,
 };
 use mfa_axum::{
     Flow, Form, Fresh, Host, HostError, Pages, PagesBuilder, Recovering, Refusal, Renew, RequireMfa, StepUp,
@@ -38,6 +41,15 @@ pub use browser::{Answer, Browser};
 
 /// 2027-01-15T08:00:00Z, the beginning of a time step.
 pub const START: u64 = 1_800_000_000;
+
+pub const POLICY: &str = include_str!("../../../../policies/construction-pay.toml");
+
+/// The number plans of the policy, which take a moment to prepare, once for all sites.
+pub fn plan() -> NumberPlan {
+    static PLAN: OnceLock<NumberPlan> = OnceLock::new();
+    let regions = || Policy::from_toml(POLICY).unwrap().sms().regions();
+    PLAN.get_or_init(|| NumberPlan::prepare(regions()).unwrap()).clone()
+}
 
 #[derive(Clone)]
 pub struct Session {
@@ -226,6 +238,7 @@ pub fn attributes(account: &str) -> Attributes {
         Some("enforced.example") => {
             role.organization(OrganizationSettings::new("enforced.example").required())
         }
+        Some("payor.example") => Attributes::new().with("role", "payor"),
         _ => role.organization(OrganizationSettings::new("commercial.example")),
     }
 }
@@ -287,6 +300,8 @@ pub struct Site {
     pub host: TestHost,
     pub clock: HandClock,
     pub mfa: Mfa,
+    /// Where every text goes.
+    pub outbox: MemorySender,
 }
 
 impl Site {
@@ -295,14 +310,34 @@ impl Site {
     }
 
     pub fn with(change: impl FnOnce(PagesBuilder) -> PagesBuilder) -> Self {
-        let clock = HandClock::at(START);
-        let policy = include_str!("../../../../policies/construction-pay.toml");
+        Self::made_with(change, |texting| texting, MemoryStorage::new())
+    }
+
+    /// A site whose texts go otherwise.
+    pub fn texting(change: impl FnOnce(Texting) -> Texting) -> Self {
+        Self::made_with(|pages| pages, change, MemoryStorage::new())
+    }
+
+    /// A site over another storage.
+    pub fn over(storage: impl Storage, change: impl FnOnce(Texting) -> Texting) -> Self {
+        Self::made_with(|pages| pages, change, storage)
+    }
+
+    fn made_with(
+        change: impl FnOnce(PagesBuilder) -> PagesBuilder,
+        change_texting: impl FnOnce(Texting) -> Texting,
+        storage: impl Storage,
+    ) -> Self {
+        let (clock, outbox) = (HandClock::at(START), MemorySender::new());
+        let origin = OriginHost::parse("site.example").unwrap();
+        let texting = change_texting(Texting::with_plan(outbox.clone(), origin, plan()));
         let mfa = Mfa::builder()
-            .storage(MemoryStorage::new())
+            .storage(storage)
             .keyring(Keyring::generate(&SeededRandom::new(99)).unwrap())
-            .policy(Policy::from_toml(policy).unwrap())
+            .policy(Policy::from_toml(POLICY).unwrap())
             .clock(clock.clone())
             .random(SeededRandom::new(7))
+            .sms(texting)
             .build()
             .unwrap();
         let host = TestHost {
@@ -328,7 +363,7 @@ impl Site {
             .route("/sign-in", get(sign_in_page).post(sign_in))
             .merge(pages.router())
             .with_state(App { pages, host: host.clone() });
-        Self { router, host, clock, mfa }
+        Self { router, host, clock, mfa, outbox }
     }
 
     pub fn wait(&self, seconds: u64) {
@@ -377,9 +412,83 @@ impl Site {
         (browser, app, code)
     }
 
+    /// A browser at "Set Up SMS Verification".
+    pub async fn at_phone_page(&self, account: &str) -> Browser {
+        let mut browser = self.signed_in(account).await;
+        browser.submit("/mfa/required", &[]).await;
+        browser.follow().await;
+        browser.submit("/mfa/method", &[("method", "sms")]).await;
+        browser.follow().await;
+        assert_eq!(browser.title(), "Set Up SMS Verification");
+        browser
+    }
+
+    /// A browser at "Enter Verification Code": the first text went.
+    pub async fn at_phone_code_page(&self, account: &str) -> Browser {
+        let mut browser = self.at_phone_page(account).await;
+        self.give_number(&mut browser).await;
+        browser
+    }
+
+    async fn give_number(&self, browser: &mut Browser) {
+        browser.submit("/mfa/phone", PHONE).await;
+        browser.follow().await;
+        assert_eq!(browser.title(), "Enter Verification Code");
+    }
+
+    async fn finish_phone(&self, browser: &mut Browser) {
+        browser.submit("/mfa/phone/code", &[("code", &self.text_code())]).await;
+        browser.follow().await;
+        browser.submit("/mfa/recovery-code", &[("saved", "yes")]).await;
+        browser.follow().await;
+        self.wait(120);
+    }
+
+    /// A person whose one authenticator is a phone, at home; two minutes later.
+    pub async fn with_phone(&self, account: &str) -> Browser {
+        let mut browser = self.at_phone_code_page(account).await;
+        self.finish_phone(&mut browser).await;
+        assert_eq!(browser.title(), "Home");
+        browser
+    }
+
+    /// A person who has both, on "Password & Security"; two minutes later.
+    pub async fn with_both(&self, account: &str) -> (Browser, TestAuthenticator) {
+        let (mut browser, app, _) = self.enrolled(account).await;
+        browser.get("/mfa/security").await;
+        browser.change("change-phone", &[]).await;
+        browser.follow().await;
+        self.give_number(&mut browser).await;
+        self.finish_phone(&mut browser).await;
+        (browser, app)
+    }
+
+    /// How many events of a kind there were.
+    pub fn count(&self, kind: EventKind) -> usize {
+        let page = pollster::block_on(self.mfa.events(Cursor::START, 10_000)).unwrap();
+        page.events.iter().filter(|told| told.event.kind == kind).count()
+    }
+
+    /// How many texts went.
+    pub fn texts(&self) -> usize {
+        self.outbox.sent().len()
+    }
+
+    /// The code of the latest text.
+    pub fn text_code(&self) -> String {
+        let text = self.outbox.sent().last().unwrap().body().expose().to_owned();
+        text.rsplit_once('#').unwrap().1.to_owned()
+    }
+
+    /// A code that is not that of the latest text.
+    pub fn wrong_text_code(&self) -> String {
+        let right = self.text_code();
+        (0..).map(|n| format!("{n:06}")).find(|code| *code != right).unwrap()
+    }
+
     /// Resets `account`, of `enforced.example`, once it is enrolled, under a policy that has a code handed over: that code.
     pub async fn reset_with_a_code(&self, account: &str) -> String {
-        let policy = include_str!("../../../../policies/construction-pay.toml").replace(
+        let policy = POLICY.replace(
             "methods = [\"app\", \"sms\"]\n# Support",
             "methods = [\"app\", \"sms\"]\nafter_reset = \"binding-code\"\n# Support",
         );
@@ -406,6 +515,10 @@ impl Site {
         (0..).map(|n| format!("{n:06}")).find(|code| !live.contains(code)).unwrap()
     }
 }
+
+/// What is filled in on "Set Up SMS Verification", and the number that it is.
+pub const PHONE: &[(&str, &str)] = &[("country", "US"), ("phone", "(201) 555-0123")];
+pub const NUMBER: &str = "+12015550123";
 
 pub fn is_status(answer: &Answer, status: u16) {
     assert_eq!(answer.status, StatusCode::from_u16(status).unwrap(), "{}", answer.text());
