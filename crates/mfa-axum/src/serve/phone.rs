@@ -152,10 +152,7 @@ pub(super) async fn resend(visit: &Visit<'_>, form: &Form) -> Response {
         Err(answer) => return answer,
     };
     match visit.mfa().resend(&visit.visitor.context, &ticket).await {
-        Ok(pending) if pending.is_certain => {
-            visit.go_on(Flow::PendingPhone(ticket), Flow::PendingPhone(pending.ticket)).await
-        }
-        Ok(pending) => code_page(visit, &pending, &Said::nothing()),
+        Ok(pending) => visit.go_on(Flow::PendingPhone(ticket), Flow::PendingPhone(pending.ticket)).await,
         Err(error) => code_again(visit, &ticket, &error).await,
     }
 }

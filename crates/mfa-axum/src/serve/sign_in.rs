@@ -5,6 +5,7 @@ use axum::response::Response;
 use mfa::policy::{Method, Methods};
 use mfa::{Assertion, ChallengeStatus, Error, Rejection, Remember, Ticket, kind};
 
+use super::phone;
 use super::visit::{Said, Visit};
 use crate::answer;
 use crate::flow::Flow;
@@ -54,7 +55,7 @@ fn challenge(
         hidden,
         remember: status.remember_for.map(|lifetime| texts.remember(lifetime)),
         by_text: match (status.number, status.chosen, status.methods) {
-            (Some(number), Some(Method::Sms), _) => Some(texts.text_sent(number)),
+            (Some(number), Some(Method::Sms), _) => Some(phone::sent(visit, number, status.is_text_certain)),
             (Some(_), None, Methods::SMS) => Some(String::new()),
             _ => None,
         },

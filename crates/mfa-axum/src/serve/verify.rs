@@ -5,8 +5,8 @@ use axum::response::Response;
 use mfa::policy::{Method, Methods, Purpose};
 use mfa::{Asked, Assertion, ChallengeStatus, Error, Rejection, Remember, Ticket, Transaction, Wanted, kind};
 
-use super::security;
 use super::visit::{Said, Visit};
+use super::{phone, security};
 use crate::answer;
 use crate::flow::Flow;
 use crate::form::Form;
@@ -104,9 +104,12 @@ async fn show_transaction(
             chosen,
             number,
             next_text_at,
+            is_text_certain,
             ..
         }) => {
-            let sent = number.filter(|_| chosen == Some(Method::Sms)).map(|to| visit.texts.text_sent(to));
+            let sent = number
+                .filter(|_| chosen == Some(Method::Sms))
+                .map(|to| phone::sent(visit, to, is_text_certain));
             let needs_a_text = methods == Methods::SMS && sent.is_none();
             let too_many = |alert| Said { status: StatusCode::TOO_MANY_REQUESTS, alert: Some(alert) };
             let said = match (said, throttled_until, next_text_at.filter(|_| needs_a_text)) {
@@ -261,7 +264,7 @@ async fn errand_question(
                 transaction: None,
                 password: false,
                 methods: status.methods,
-                sent: sent.map(|number| visit.texts.text_sent(number)),
+                sent: sent.map(|number| phone::sent(visit, number, status.is_text_certain)),
             })
         }
         Err(error) => Err(visit.over(visit.pages.told(&error), &ticket).await),

@@ -180,7 +180,12 @@ pub(crate) fn confirm_phone(
         Compared::Right => {
             record.texts.succeeded();
             let events = vec![told(code_use, EventKind::NumberConfirmed, moment)];
-            let phone = PendingPhone { mode: pending.mode, id: pending.id, phone: pending.phone.clone() };
+            let phone = PendingPhone {
+                mode: pending.mode,
+                id: pending.id,
+                phone: pending.phone.clone(),
+                is_certain: true,
+            };
             let confirmed = Confirmed {
                 authenticator: ConfirmedAuthenticator::Phone(phone),
                 recovery: recovery_codes(moment)?,

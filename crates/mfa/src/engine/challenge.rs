@@ -111,7 +111,7 @@ impl Mfa {
                     generation: session.proof().generation,
                     first,
                     purpose,
-                    body: Question { method: None, transaction },
+                    body: Question { transaction, ..Question::default() },
                 };
                 Asked::Challenge(Challenge { ticket: inner.seal(ctx, &claims)?, methods })
             }

@@ -78,6 +78,8 @@ pub struct ChallengeStatus {
     pub transaction: Option<Transaction>,
     /// The method that was chosen to answer with; for [`Method::Sms`] a text has been asked for.
     pub chosen: Option<Method>,
+    /// Whether the text that was asked for certainly went. If not, it may have gone all the same: its code is good.
+    pub is_text_certain: bool,
     /// The number that a text goes to, where the subject can answer with one.
     pub number: Option<Masked>,
     /// Until when no other text goes, if it is so.
@@ -172,7 +174,7 @@ impl Mfa {
         let (methods, throttled_until) =
             decide::challenge_status(&record, &claims, &inner.moment(ctx, &decision, now))?;
         let Claims { expires_at, purpose, body, .. } = claims;
-        let Question { method: chosen, transaction } = body;
+        let Question { method: chosen, transaction, is_unsure } = body;
         let by_text = methods.contains(Method::Sms);
         Ok(ChallengeStatus {
             methods,
@@ -181,6 +183,7 @@ impl Mfa {
             purpose,
             transaction,
             chosen,
+            is_text_certain: !is_unsure,
             number: record.phone().filter(|_| by_text).map(|phone| phone.number.masked()),
             next_text_at: if by_text { inner.next_text_at(&record, now) } else { None },
             remember_for: decision.remember_device().filter(|_| purpose == Purpose::Session),

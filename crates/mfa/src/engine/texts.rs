@@ -120,6 +120,7 @@ impl Mfa {
             mode: opened.body,
             id: AuthenticatorId::draw(&mut Draw(&*inner.random))?,
             phone: Phone { number: number.clone(), consented_at: now, wording: consent.wording },
+            is_certain: true,
         };
         let claims = Claims::<kind::PendingPhone> {
             issued_at: now,
@@ -184,8 +185,8 @@ impl Mfa {
         let claims = Claims::open(ticket, &inner.sealer, ctx, now)?;
         let method = mfa_policy::Method::Sms;
         inner.enrolling(ctx, &claims, claims.body.mode, method, now, |_| Ok(())).await?;
-        let number = claims.body.phone.number.masked();
-        Ok(PendingPhone { ticket: ticket.clone(), expires_at: claims.expires_at, number, is_certain: true })
+        let (number, is_certain) = (claims.body.phone.number.masked(), claims.body.is_certain);
+        Ok(PendingPhone { ticket: ticket.clone(), expires_at: claims.expires_at, number, is_certain })
     }
 
     /// Checks the code that was sent to the number, and draws the recovery code. Nothing is active yet.
@@ -246,7 +247,8 @@ impl Mfa {
             })
             .await?;
         let expires_at = now.plus(decision.sms_code_lifetime()).min(opened.expires_at);
-        let body = Question { method: Some(mfa_policy::Method::Sms), ..opened.body };
+        let (method, is_unsure) = (Some(mfa_policy::Method::Sms), !sent.is_certain);
+        let body = Question { method, is_unsure, ..opened.body };
         let claims = Claims::<kind::Challenge> { body, ..opened };
         let ticket = inner.seal(ctx, &claims)?;
         Ok(CodeSent { ticket, expires_at, number: phone.masked(), is_certain: sent.is_certain })
@@ -317,6 +319,7 @@ impl Inner {
             )
             .await?;
         claims.epoch = Some(delivered.epoch);
+        claims.body.is_certain = delivered.is_certain;
         let ticket = self.seal(ctx, &claims)?;
         let (number, is_certain) = (number.masked(), delivered.is_certain);
         Ok(PendingPhone { ticket, expires_at: claims.expires_at, number, is_certain })

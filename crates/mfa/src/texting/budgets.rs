@@ -42,7 +42,7 @@ pub struct TextBudgets {
     pub region: TextBudget,
     /// For one organisation: 300 at once, then one every 10 seconds.
     pub organization: TextBudget,
-    /// In all: 2,000 at once, then one a second.
+    /// In all, whatever the tenant: 2,000 at once, then one a second.
     pub overall: TextBudget,
     /// To one subject in any 24 hours: 10, at most 32.
     pub subject_per_day: usize,
@@ -83,9 +83,8 @@ impl TextBudgets {
     ) -> Option<Vec<Bucket>> {
         let digits = number.digits();
         let prefix = digits.get(..digits.len().saturating_sub(3)).unwrap_or(digits);
-        let tenant = ctx.key().tenant().as_str().as_bytes();
         let bucket = |kind: &str, name: &[u8], budget: TextBudget| {
-            let key = sealer.budget_key(&Aad::new(kind).bind(tenant).bind(name))?;
+            let key = sealer.budget_key(&Aad::new(kind).bind(name))?;
             Some(Bucket { key: BucketKey::new(key), burst: budget.at_once, interval: budget.one_each })
         };
         let mut buckets = vec![
@@ -95,7 +94,10 @@ impl TextBudgets {
             bucket("region", region.as_str().as_bytes(), self.region)?,
         ];
         for organization in ctx.subject().attributes().organizations() {
-            buckets.push(bucket("organization", organization.id.as_bytes(), self.organization)?);
+            // Two tenants may each have an organisation of one name; numbers and regions are everybody's.
+            let tenant = ctx.key().tenant().as_str();
+            let name = format!("{}:{tenant}:{}", tenant.len(), organization.id);
+            buckets.push(bucket("organization", name.as_bytes(), self.organization)?);
         }
         buckets.push(bucket("overall", b"", self.overall)?);
         Some(buckets)

@@ -76,6 +76,8 @@ pub(crate) struct Question {
     pub(crate) method: Option<Method>,
     /// What is confirmed, where the purpose is a transaction.
     pub(crate) transaction: Option<Transaction>,
+    /// Whether the latest text is not known to have gone.
+    pub(crate) is_unsure: bool,
 }
 
 /// An app whose key has been made and not yet confirmed. Nothing of it is stored.
@@ -91,6 +93,8 @@ pub(crate) struct PendingPhone {
     pub(crate) mode: EnrollMode,
     pub(crate) id: AuthenticatorId,
     pub(crate) phone: Phone,
+    /// Whether the latest text certainly went.
+    pub(crate) is_certain: bool,
 }
 
 /// A confirmed authenticator, and the recovery code that waits to be acknowledged.
@@ -131,7 +135,7 @@ impl Claim for kind::Challenge {
     type Body = Question;
 
     fn put(body: &Question, e: &mut Put<'_>) -> PutResult {
-        e.array(2)?;
+        e.array(3)?.bool(body.is_unsure)?;
         match body.method {
             Some(method) => e.u8(method_id(method))?,
             None => e.null()?,
@@ -145,7 +149,8 @@ impl Claim for kind::Challenge {
 
     fn get(d: &mut Get<'_>) -> GetResult<Question> {
         match d.array()? {
-            Some(2) => Ok(Question {
+            Some(3) => Ok(Question {
+                is_unsure: d.bool()?,
                 method: get_option(d, |d| d.u8())?.and_then(method_from_id),
                 transaction: get_option(d, Transaction::get)?,
             }),
@@ -205,17 +210,18 @@ impl Claim for kind::PendingPhone {
     type Body = PendingPhone;
 
     fn put(body: &PendingPhone, e: &mut Put<'_>) -> PutResult {
-        e.array(3)?;
+        e.array(4)?;
         body.mode.put(e)?;
-        e.bytes(body.id.as_bytes())?;
+        e.bytes(body.id.as_bytes())?.bool(body.is_certain)?;
         body.phone.put(e)
     }
 
     fn get(d: &mut Get<'_>) -> GetResult<PendingPhone> {
         match d.array()? {
-            Some(3) => Ok(PendingPhone {
+            Some(4) => Ok(PendingPhone {
                 mode: EnrollMode::get(d)?,
                 id: AuthenticatorId::from_bytes(get_array(d)?),
+                is_certain: d.bool()?,
                 phone: Phone::get(d)?,
             }),
             _ => Err(DecodeError::message("a pending phone of another shape")),

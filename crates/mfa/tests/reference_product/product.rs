@@ -8,10 +8,13 @@ use mfa::policy::{
     Attributes, Decision, Field, Method, Methods, Obligation, OrganizationSettings, Policy, Purpose, Reason,
     ReauthenticateAfter, Region, Source,
 };
+use mfa::sms::MemorySender;
+use mfa::sms::text::OriginHost;
 use mfa::storage::MemoryStorage;
 use mfa::testing::{HandClock, SeededRandom, TestAuthenticator};
 use mfa::{
-    Acknowledged, Context, FirstFactor, Mfa, Next, Realm, SessionBinding, Subject, SubjectId, UnixSeconds,
+    Acknowledged, Context, FirstFactor, Mfa, Next, Realm, SessionBinding, Subject, SubjectId, Texting,
+    UnixSeconds,
 };
 use pollster::block_on;
 
@@ -44,7 +47,10 @@ impl Product {
         let policy = Policy::from_toml(text).unwrap_or_else(|error| panic!("{error}"));
         let builder = Mfa::builder().storage(MemoryStorage::new()).keyring(crate::common::keyring());
         let builder = builder.clock(HandClock::at(NOW)).random(SeededRandom::new(7));
-        let mfa = builder.policy(policy.clone()).build().unwrap();
+        // Texts are never sent here; that they could be is what puts them on the menu.
+        let origin = OriginHost::parse("localhost").unwrap();
+        let texting = Texting::new(MemorySender::new(), origin, &policy).unwrap();
+        let mfa = builder.policy(policy.clone()).sms(texting).build().unwrap();
         let actors = actors().into_iter().map(|actor| (actor.clone(), actor_attributes(&actor))).collect();
         let product = Self { policy, mfa, actors };
         product.enroll();

@@ -219,6 +219,11 @@ async fn e10_a_provider_that_fails_is_told_and_costs_nothing() {
     browser.submit("/mfa/phone/code", &[("code", &site.text().0)]).await;
     browser.follow().await;
     browser.submit("/mfa/recovery-code", &[("saved", "yes")]).await;
+    // Where nobody knows whether it went, the page says so, and the code is good.
+    site.wait(60);
+    site.outbox.fail_next(1, SendError::Ambiguous(Answer::new("memory")));
+    let unsure = site.password(MARCUS).await;
+    assert!(unsure.page.contains("could not make sure"), "{}", unsure.page);
     site.wait(60);
     site.outbox.fail_next(1, SendError::Transport(Answer::new("memory")));
     let mut again = site.password(MARCUS).await;
