@@ -65,7 +65,7 @@ pub(crate) fn send_enrollment<K: crate::ticket::Claim>(
     let record = match record {
         Some(record) => record,
         // T2: what was begun beside no record goes on beside this one.
-        None => Record { continues_nothing: true, ..Record::new(moment.now, &mut moment.draw)? },
+        None => Record { admits_no_epoch: true, ..Record::new(moment.now, &mut moment.draw)? },
     };
     if let Err(throttled) = record.throttle.check(moment.now, &moment.throttle) {
         return Ok(Verdict::Refuse(refusal(throttled)));

@@ -1,6 +1,8 @@
 //! Load, decide, commit; again on conflict. The outcome leaves only after its commit succeeded.
 
 mod challenge;
+#[cfg(feature = "sms")]
+mod deliver;
 mod enrollment;
 mod lifecycle;
 mod manage;

@@ -47,7 +47,7 @@ impl Record {
             self.generation != 0,
             self.moving_to.is_some(),
             self.redeemed_until.get() != 0,
-            self.continues_nothing,
+            self.admits_no_epoch,
             !self.sent_codes.is_empty(),
             !self.texts.is_empty(),
             !self.stops.is_empty(),
@@ -101,7 +101,7 @@ impl Record {
         if self.redeemed_until.get() != 0 {
             e.u8(16)?.u64(self.redeemed_until.get())?;
         }
-        if self.continues_nothing {
+        if self.admits_no_epoch {
             e.u8(17)?.bool(true)?;
         }
         if !self.sent_codes.is_empty() {
@@ -124,7 +124,7 @@ impl Record {
         let (mut throttle, mut recovery_throttle, mut operations) = (None, None, None);
         let (mut recovery, mut recovering, mut binding, mut moving_to) = (None, None, None, None);
         let (mut devices, mut redeemed) = (Vec::new(), Vec::new());
-        let (mut continues_nothing, mut texts) = (false, Texts::default());
+        let (mut admits_no_epoch, mut texts) = (false, Texts::default());
         let (mut sent_codes, mut stops) = (Vec::new(), Vec::new());
         let (mut transaction_failures, mut generation, mut redeemed_until) = (0, 0, UnixSeconds::new(0));
         let unknown = get_fields(d, |key, d| {
@@ -146,7 +146,7 @@ impl Record {
                 14 => generation = d.u32()?,
                 15 => moving_to = Some(get_key(d)?),
                 16 => redeemed_until = get_time(d)?,
-                17 => continues_nothing = d.bool()?,
+                17 => admits_no_epoch = d.bool()?,
                 18 => sent_codes = get_list(d, MOST, SentCode::get)?,
                 19 => texts = Texts::get(d)?,
                 20 => stops = get_list(d, MOST_REGIONS, |d| d.str().map(Box::from))?,
@@ -170,7 +170,7 @@ impl Record {
             redeemed_until,
             transaction_failures,
             generation,
-            continues_nothing,
+            admits_no_epoch,
             sent_codes,
             texts,
             stops,

@@ -48,9 +48,9 @@ pub(crate) struct Record {
     pub(crate) transaction_failures: u8,
     /// Changes when sessions must end though nothing else changed; assertions of an older one are over.
     pub(crate) generation: u32,
-    /// Whether nothing has ended what was begun before there was a record: an enrollment by text is on record before
-    /// anything is enrolled.
-    pub(crate) continues_nothing: bool,
+    /// Whether tickets from before there was a record still stand: an enrollment by text is on record before anything is
+    /// enrolled. Until anything ends them.
+    pub(crate) admits_no_epoch: bool,
     /// Codes that were sent by text, one of each use.
     pub(crate) sent_codes: Vec<SentCode>,
     pub(crate) texts: Texts,
@@ -104,7 +104,7 @@ impl Record {
             redeemed_until: UnixSeconds::new(0),
             transaction_failures: 0,
             generation: 0,
-            continues_nothing: false,
+            admits_no_epoch: false,
             sent_codes: Vec::new(),
             texts: Texts::default(),
             stops: Vec::new(),
@@ -130,7 +130,7 @@ impl Record {
     pub(crate) fn is_epoch(record: Option<&Self>, epoch: Option<Epoch>) -> bool {
         match (record, epoch) {
             (Some(record), Some(epoch)) => record.epoch == epoch,
-            (Some(record), None) => record.continues_nothing,
+            (Some(record), None) => record.admits_no_epoch,
             (None, epoch) => epoch.is_none(),
         }
     }
@@ -192,7 +192,7 @@ impl Record {
     /// Tickets, assertions and device tokens made before this die.
     pub(crate) fn redraw_epoch(&mut self, draw: &mut Draw<'_>) -> Result<(), RandomError> {
         self.epoch = Epoch::draw(draw)?;
-        self.continues_nothing = false;
+        self.admits_no_epoch = false;
         self.devices.clear();
         self.sent_codes.clear();
         Ok(())
