@@ -8,6 +8,7 @@
 //! begin ── Proved(assertion) ............ nothing more is asked
 //!       ── Offer | Enroll (menu) ......... enroll_app → confirm → activate → assertion     (Offer: or skip)
 //!       ── Challenge ..................... verify → assertion | recover → menu → enroll_app …
+//!       ── with texts (feature sms) ...... enroll_phone → confirm_phone → activate; send_code → verify
 //!       ── Throttled { until } ........... wait, or recover
 //!       ── RecoverOnly ................... recover
 //! ```
