@@ -74,7 +74,7 @@ impl Mfa {
     /// The regions that this subject may have texts sent to now, for a page to choose from; none where it may use no texts.
     ///
     /// # Errors
-    /// [`Unavailable`] when the clock cannot tell the time.
+    /// [`Unavailable`](crate::Unavailable) when the clock cannot tell the time.
     pub fn countries(&self, ctx: &Context) -> Result<Vec<Country>, Error> {
         let (inner, now) = (&*self.inner, self.inner.now()?);
         let policy = inner.policy();
@@ -98,7 +98,7 @@ impl Mfa {
     ///
     /// # Errors
     /// [`Rejection::Number`] for a number that policy refuses, [`Rejection::TextThrottled`] before another text may go,
-    /// [`Rejection::TextWithheld`] for a number that changed hands, [`Unavailable::Delivery`] when nothing was sent;
+    /// [`Rejection::TextWithheld`] for a number that changed hands, [`Unavailable::Delivery`](crate::Unavailable::Delivery) when nothing was sent;
     /// otherwise as [`Mfa::enroll_app`].
     pub async fn enroll_phone(
         &self,
@@ -266,7 +266,7 @@ impl Mfa {
     /// by an event.
     ///
     /// # Errors
-    /// [`Unavailable`] when it could not be committed.
+    /// [`Unavailable`](crate::Unavailable) when it could not be committed.
     pub async fn stop_texts(&self, region: Option<Region>, stop: bool) -> Result<(), Error> {
         self.inner.stop_texts(region, stop).await
     }
@@ -274,7 +274,7 @@ impl Mfa {
     /// Where texts are stopped: each region, and `None` for all of them.
     ///
     /// # Errors
-    /// [`Unavailable`] when it cannot be told.
+    /// [`Unavailable`](crate::Unavailable) when it cannot be told.
     pub async fn stopped_texts(&self) -> Result<Vec<Option<Region>>, Error> {
         let stops = self.inner.stops().await?;
         Ok(stops.iter().map(|stop| Region::new(stop).ok()).collect())
