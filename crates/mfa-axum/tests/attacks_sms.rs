@@ -442,6 +442,29 @@ fn t8_a_request_dropped_around_a_text_leaves_all_whole() {
 }
 
 #[tokio::test]
+async fn t9_a_clock_an_hour_ahead_keeps_nobody_from_a_text_for_long() {
+    let site = Site::new();
+    site.with_phone(MARCUS).await;
+    let now = site.clock.reading();
+    site.wait(3_600);
+    site.signed_in(MARCUS).await; // its text is dated an hour ahead
+    let before = site.texts();
+    site.clock.set(now.get());
+    let mut waited = 0;
+    let mut browser = loop {
+        let browser = site.signed_in(MARCUS).await;
+        if site.texts() > before {
+            break browser;
+        }
+        site.wait(30);
+        waited += 30;
+        assert!(waited < 900, "stopped by a clock that was wrong");
+    };
+    is_status(&browser.submit("/mfa/challenge", &[("code", &site.text_code())]).await, 303);
+    assert!(is_proved(&site, &browser));
+}
+
+#[tokio::test]
 async fn t11_a_phone_that_policy_withdraws_leads_to_the_recovery_code() {
     let site = Site::new();
     site.with_phone(MARCUS).await;

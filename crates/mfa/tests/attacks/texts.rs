@@ -37,6 +37,7 @@ on_each_backend! {
     inv_10_no_number_and_no_code_is_told;
     t2_a_text_does_not_end_what_was_begun_before_it;
     t8_a_dropped_text_leaves_the_record_whole;
+    t9_a_clock_an_hour_ahead_stops_no_text;
     t11_a_phone_that_policy_withdraws_proves_nothing;
     t12_a_text_names_the_payment_and_confirms_no_other;
 }
@@ -671,9 +672,8 @@ fn t12_a_text_names_the_payment_and_confirms_no_other(world: World) {
     assert!(is(block_on(texts.mfa().redeem(&ctx, &proof, &small)), Rejection::AlreadyRedeemed));
 }
 
-#[test]
-fn t9_a_clock_an_hour_ahead_stops_no_text() {
-    let texts = Texts::over(World::memory());
+fn t9_a_clock_an_hour_ahead_stops_no_text(world: World) {
+    let texts = Texts::over(world);
     let ahead = mfa::testing::HandClock::at(texts.world.now().get() + 3_600);
     let node = Mfa::builder()
         .storage(texts.world.storage_of_its_own())
