@@ -6,6 +6,7 @@
 //! arrive sealed.
 #![forbid(unsafe_code)]
 
+mod batch;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -14,6 +15,7 @@ mod memory;
 mod model;
 mod storage;
 
+pub use batch::{BatchStorage, Commit};
 pub use error::{Operation, ReservationRefunded, StorageError};
 pub use memory::MemoryStorage;
 pub use model::{
