@@ -66,23 +66,11 @@ pub const CHANGES: &[Ceremony] = &[
     ceremony("unlock", Stage::Enrolled, unlock),
 ];
 
-/// What people are at who have a phone beside their app; paired among themselves and with [`BESIDE_TEXTS`].
+/// What people are at who have a phone beside their app; paired among themselves and with all of the above.
 pub const TEXTS: &[Ceremony] = &[
     ceremony("verify the text", Stage::Enrolled, |account| answer_text(account, true)),
     ceremony("guess at the text", Stage::Enrolled, |account| answer_text(account, false)),
     ceremony("have another text sent", Stage::Enrolled, send_text),
-];
-
-/// The others that meet them.
-pub const BESIDE_TEXTS: &[&str] = &[
-    "begin, known to be enrolled",
-    "verify",
-    "guess",
-    "recover",
-    "first factor changed",
-    "issue a recovery code",
-    "erase",
-    "unlock",
 ];
 
 /// A move to another name, which takes three commits and is finished by calling it again.

@@ -1,5 +1,6 @@
 //! Running clients under one schedule, and going through every schedule there is.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -10,7 +11,7 @@ use mfa_core::id::SubjectKey;
 use crate::account::{Account, Node, Owner, Stage};
 use crate::ceremonies::Ceremony;
 use crate::client::{Act, Client, Notes, Outcome, Running};
-use crate::store::{Ask, Meets, Tables};
+use crate::store::{Ask, Meets, SimStore, Tables};
 
 /// Clients that are ready to start, and the account as it stands then.
 pub struct Scene {
@@ -125,8 +126,38 @@ pub struct History {
     /// Of each commit since the clients started: the step of the run that made it.
     pub committed: Vec<usize>,
     pub tables: Tables,
-    /// Texts that were handed over.
+    /// Texts with a code that were handed over, and those that tell a number of its removal.
     pub texts: usize,
+    pub notices: usize,
+}
+
+/// Everything of a client's past that what it does next, or a judge, can depend on.
+#[derive(Clone, Default, Hash)]
+struct Past {
+    /// What its calls were answered.
+    answers: u64,
+    /// How many commits there were when its first call was answered, and which clients had ended.
+    began: Option<(usize, Vec<bool>)>,
+}
+
+impl Past {
+    fn meets(&mut self, meets: Meets, ask: &Ask, store: &SimStore) {
+        let mut hasher = DefaultHasher::new();
+        (self.answers, meets).hash(&mut hasher);
+        store.hash_answer_into(ask, &mut hasher);
+        self.answers = hasher.finish();
+    }
+}
+
+/// Equal where whatever follows is the same, and is judged the same.
+fn state_of(pasts: &[Past], node: &Node, faults: usize) -> u128 {
+    let half = |which: u8| {
+        let mut hasher = DefaultHasher::new();
+        (which, pasts, faults, node.outbox.sent().len()).hash(&mut hasher);
+        node.store.hash_into(&mut hasher);
+        u128::from(hasher.finish())
+    };
+    half(0) << 64 | half(1)
 }
 
 enum State {
@@ -136,7 +167,11 @@ enum State {
 
 /// Runs the clients of `scene`; `pick` chooses what happens next until it chooses nothing. At most `faults` calls meet
 /// anything but what the store's contract says.
-pub fn run(scene: &Scene, mut faults: usize, mut pick: impl FnMut(&[Step]) -> Option<usize>) -> History {
+pub fn run(
+    scene: &Scene,
+    mut faults: usize,
+    mut pick: impl FnMut(&[Step], &dyn Fn() -> u128) -> Option<usize>,
+) -> History {
     let node = Node::new(&scene.policy, 1, scene.clients(), scene.now);
     node.store.put(scene.tables.clone());
     node.store.schedule();
@@ -145,6 +180,7 @@ pub fn run(scene: &Scene, mut faults: usize, mut pick: impl FnMut(&[Step]) -> Op
     let mut states: Vec<_> =
         running.enumerate().map(|(number, running)| go_on(&node, number, running)).collect();
     let mut times = vec![(usize::MAX, usize::MAX); states.len()];
+    let mut pasts = vec![Past::default(); states.len()];
     let (mut steps, mut committed) = (Vec::new(), Vec::new());
     let mut commits = scene.tables.commits.len();
     let mut options = Vec::new();
@@ -158,13 +194,19 @@ pub fn run(scene: &Scene, mut faults: usize, mut pick: impl FnMut(&[Step]) -> Op
                 options.extend(meets.iter().map(|meets| Step { client, meets: *meets }));
             }
         }
-        let Some(step) = pick(&options).map(|chosen| options[chosen]) else { break };
+        let state = || state_of(&pasts, &node, faults);
+        let Some(step) = pick(&options, &state).map(|chosen| options[chosen]) else { break };
         faults -= usize::from(step.meets != Meets::Applied);
         let dropped = State::Ended(Outcome::Dropped);
         let State::Waiting(running, ask) = std::mem::replace(&mut states[step.client], dropped) else {
             break;
         };
-        times[step.client].0 = times[step.client].0.min(steps.len());
+        if times[step.client].0 == usize::MAX {
+            times[step.client].0 = steps.len();
+            pasts[step.client].began =
+                Some((committed.len(), times.iter().map(|(_, end)| *end < usize::MAX).collect()));
+        }
+        pasts[step.client].meets(step.meets, &ask, &node.store);
         steps.push((step, ask));
         match step.meets {
             // The future goes, at its await, and the store never heard of it.
@@ -193,12 +235,15 @@ pub fn run(scene: &Scene, mut faults: usize, mut pick: impl FnMut(&[Step]) -> Op
         };
         Told { outcome, notes: client.notes, began, ended }
     });
+    let sent = node.outbox.sent();
+    let texts = sent.iter().filter(|text| text.body().expose().contains("@localhost #")).count();
     History {
         told: told.collect(),
         steps,
         committed,
         tables: node.store.tables(),
-        texts: node.outbox.sent().len(),
+        texts,
+        notices: sent.len() - texts,
     }
 }
 

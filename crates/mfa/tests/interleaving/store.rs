@@ -16,12 +16,13 @@ use mfa_core::id::{ReservationId, SubjectKey};
 /// What a call wants of the store.
 #[derive(Clone, Debug)]
 pub enum Ask {
-    Read(Operation),
+    /// Of one row, or of more than that.
+    Read(Operation, Option<SubjectKey>),
     Write(Operation, SubjectKey, Expected),
 }
 
 /// What a call meets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Meets {
     /// The store does what its contract says.
     Applied,
@@ -52,6 +53,14 @@ pub struct Tables {
 struct Row {
     snapshot: Snapshot,
     erased: bool,
+}
+
+impl Row {
+    fn hash_into(&self, hasher: &mut DefaultHasher) {
+        self.snapshot.version.hash(hasher);
+        self.snapshot.sealed.hash(hasher);
+        self.erased.hash(hasher);
+    }
 }
 
 impl Tables {
@@ -102,15 +111,14 @@ impl Tables {
     pub fn hash_into(&self, hasher: &mut DefaultHasher) {
         for (key, row) in &self.rows {
             key.hash(hasher);
-            row.snapshot.version.hash(hasher);
-            row.snapshot.sealed.hash(hasher);
-            row.erased.hash(hasher);
+            row.hash_into(hasher);
         }
         for event in &self.events {
             event.payload.hash(hasher);
             (event.version, event.index).hash(hasher);
         }
         self.commits.hash(hasher);
+        self.spent.hash(hasher);
     }
 }
 
@@ -175,6 +183,25 @@ impl SimStore {
         }
     }
 
+    /// Equal for equal contents.
+    pub fn hash_into(&self, hasher: &mut DefaultHasher) {
+        self.state().tables.hash_into(hasher);
+    }
+
+    /// Equal for calls that are answered the same by what they meet.
+    pub fn hash_answer_into(&self, ask: &Ask, hasher: &mut DefaultHasher) {
+        let state = self.state();
+        match ask {
+            Ask::Read(_, Some(subject)) => {
+                if let Some(row) = state.tables.rows.get(subject) {
+                    row.hash_into(hasher);
+                }
+            }
+            Ask::Read(..) => state.tables.hash_into(hasher),
+            Ask::Write(_, subject, expected) => state.tables.admits(subject, *expected).hash(hasher),
+        }
+    }
+
     /// Waits for its turn, and then does and answers what the schedule says.
     async fn call<T>(
         &self,
@@ -183,7 +210,7 @@ impl SimStore {
         apply: impl FnOnce(&mut Tables) -> T,
     ) -> Result<T, StorageError> {
         let operation = match ask {
-            Ask::Read(operation) | Ask::Write(operation, ..) => operation,
+            Ask::Read(operation, _) | Ask::Write(operation, ..) => operation,
         };
         let lost = || StorageError::transient(operation, "planted fault");
         match (Turn { store: self, ask: Some(ask) }).await {
@@ -205,9 +232,10 @@ impl SimStore {
     async fn read<T>(
         &self,
         operation: Operation,
+        row: Option<&SubjectKey>,
         find: impl FnOnce(&mut Tables) -> T,
     ) -> Result<T, StorageError> {
-        self.call(Ask::Read(operation), None, find).await
+        self.call(Ask::Read(operation, row.cloned()), None, find).await
     }
 
     async fn write(
@@ -249,7 +277,8 @@ impl Future for Turn<'_> {
 
 impl Storage for SimStore {
     async fn load(&self, subject: &SubjectKey) -> Result<Option<Snapshot>, StorageError> {
-        self.read(Operation::Load, |tables| tables.rows.get(subject).map(|row| row.snapshot.clone())).await
+        let find = |tables: &mut Tables| tables.rows.get(subject).map(|row| row.snapshot.clone());
+        self.read(Operation::Load, Some(subject), find).await
     }
 
     async fn commit(
@@ -271,7 +300,7 @@ impl Storage for SimStore {
     }
 
     async fn feed(&self, cursor: Cursor, limit: usize) -> Result<(Vec<StoredEvent>, Cursor), StorageError> {
-        self.read(Operation::Feed, |tables| {
+        self.read(Operation::Feed, None, |tables| {
             let from = usize::try_from(cursor.get()).unwrap();
             let events: Vec<_> = tables.events.iter().skip(from).take(limit).cloned().collect();
             let next = Cursor::new((from + events.len()) as u64);
@@ -286,7 +315,7 @@ impl Storage for SimStore {
         limit: usize,
         filter: ScanFilter,
     ) -> Result<Vec<(SubjectKey, Snapshot)>, StorageError> {
-        self.read(Operation::Scan, |tables| {
+        self.read(Operation::Scan, None, |tables| {
             let rows = tables.rows.iter().filter(|(key, row)| {
                 after.is_none_or(|after| *key > after)
                     && filter.admits(key, &row.snapshot.summary, row.erased)
@@ -298,7 +327,7 @@ impl Storage for SimStore {
 
     /// There is always a unit; how many are spent is noted.
     async fn spend(&self, spend: &Spend, _: UnixSeconds) -> Result<SpendOutcome, StorageError> {
-        self.read(Operation::Spend, |tables| {
+        self.read(Operation::Spend, None, |tables| {
             tables.spent.insert(*spend.reservation.as_bytes());
             SpendOutcome::Granted
         })
@@ -306,7 +335,7 @@ impl Storage for SimStore {
     }
 
     async fn refund(&self, reservation: &ReservationId, _: UnixSeconds) -> Result<(), StorageError> {
-        self.read(Operation::Refund, |tables| _ = tables.spent.remove(reservation.as_bytes())).await
+        self.read(Operation::Refund, None, |tables| _ = tables.spent.remove(reservation.as_bytes())).await
     }
 
     async fn prune(&self, _: UnixSeconds) -> Result<(), StorageError> {

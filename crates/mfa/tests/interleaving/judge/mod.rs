@@ -80,11 +80,15 @@ impl Case<'_> {
         judge_texts:
         inv_1_a_step_is_accepted_once,
         inv_2_a_text_is_accepted_once,
+        inv_2_a_transaction_is_redeemed_once,
         inv_3_guesses_are_counted_and_few,
         inv_4_every_assertion_has_its_success,
+        inv_5_active_means_confirmed_and_saved,
+        inv_6_a_dead_app_stays_dead,
         inv_7_every_text_is_paid_for_and_told_of,
         inv_8_no_version_and_no_event_is_left_out,
         inv_12_what_is_over_opens_nothing,
+        inv_12_a_forgotten_device_stands_in_for_nothing,
         inv_13_nobody_is_let_in_or_offered_anything,
         inv_11_every_call_is_done_or_not_at_all,
     }

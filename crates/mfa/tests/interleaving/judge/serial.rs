@@ -32,7 +32,7 @@ pub fn references(scene: &Scene, prober: &mut Prober) -> Vec<Serial> {
 }
 
 fn reference(scene: &Scene, prober: &mut Prober, order: Vec<usize>) -> Serial {
-    let history = run(scene, 0, |options| {
+    let history = run(scene, 0, |options, _| {
         order.iter().find_map(|client| options.iter().position(|step| step.client == *client))
     });
     assert!(history.steps.iter().all(|(step, _)| step.meets == Meets::Applied));

@@ -46,9 +46,11 @@ impl Case<'_> {
     pub(super) fn inv_7_every_text_is_paid_for_and_told_of(&self) -> Verdict {
         let (texts, told) = (self.history.texts, self.count(E::TextSent));
         let spent = self.history.tables.spent.len() - self.scene.tables.spent.len();
-        require(texts <= spent && texts <= told, || {
-            format!("{texts} texts, {spent} units spent, {told} told of")
+        let notices = self.history.notices;
+        require(texts + notices <= spent && texts <= told, || {
+            format!("{texts} texts and {notices} notices, {spent} units spent, {told} texts told of")
         })?;
-        require(texts <= 1, || format!("{texts} texts within half a minute"))
+        require(texts <= 1, || format!("{texts} texts within half a minute"))?;
+        require(notices <= 1, || format!("one number was told {notices} times that it is gone"))
     }
 }
