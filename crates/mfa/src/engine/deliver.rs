@@ -100,7 +100,10 @@ impl Inner {
         let message = TextMessage::new(sending.number, body, key, expires_at);
         let sent = texting.sender.send(&message).await;
         match sent {
-            Ok(_) => Ok(Delivered { is_certain: true, epoch: sending.epoch }),
+            Ok(receipt) => {
+                texting.feedback.sent(ctx.key(), code_use, receipt, expires_at);
+                Ok(Delivered { is_certain: true, epoch: sending.epoch })
+            }
             Err(error) if !error.is_definite() => Ok(Delivered { is_certain: false, epoch: sending.epoch }),
             Err(error) => {
                 // E10: given back in full, and counted as no failure of the person's.
@@ -184,12 +187,29 @@ impl Inner {
         }
     }
 
-    /// Notes for the watch over toll fraud that a code was typed.
-    pub(super) fn came_back(&self, decision: &Decision<'_>, number: &PhoneNumber) {
-        if let Some(texting) = &self.texting
-            && let Ok(destination) = decision.sms_to(texting.plan(), number)
-        {
+    /// Notes, for the watch over toll fraud and for the provider, that a code was typed.
+    pub(super) fn came_back(
+        &self,
+        ctx: &Context,
+        decision: &Decision<'_>,
+        number: &PhoneNumber,
+        code_use: CodeUse,
+    ) {
+        let Some(texting) = &self.texting else { return };
+        texting.feedback.verified(ctx.key(), code_use);
+        if let Ok(destination) = decision.sms_to(texting.plan(), number) {
             texting.conversions.verified(destination.region());
+        }
+    }
+
+    /// Tells providers what became of their texts. Whoever does not take it is not told again; the rest waits for the next
+    /// call, so that a provider that is down holds nobody for long.
+    pub(super) async fn give_feedback(&self, now: UnixSeconds) {
+        let Some(texting) = &self.texting else { return };
+        while let Some((receipt, conversion)) = texting.feedback.next(now) {
+            if texting.sender.feedback(&receipt, conversion).await.is_err() {
+                return;
+            }
         }
     }
 

@@ -10,6 +10,8 @@ use crate::context::{Context, FirstFactor};
 use crate::decide::{self, Begun, Standing, Verified};
 use crate::device::{DeviceClaim, DeviceToken};
 use crate::error::{Error, Rejection};
+#[cfg(feature = "sms")]
+use crate::record::CodeUse;
 use crate::record::Record;
 use crate::ticket::{Claim, Claims, EnrollMode, Question, Ticket, kind};
 use crate::transaction::Transaction;
@@ -233,7 +235,7 @@ impl Mfa {
         inner.unfinished.ended(ctx);
         #[cfg(feature = "sms")]
         if let Some(number) = &verified.texted {
-            inner.came_back(&decision, number);
+            inner.came_back(ctx, &decision, number, CodeUse::Challenge(claims.purpose));
         }
         let Verified { proof, device, .. } = verified;
         let claim = device.zip(proof.epoch).map(|(id, epoch)| DeviceClaim { id, epoch });

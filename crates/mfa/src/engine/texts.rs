@@ -202,7 +202,7 @@ impl Mfa {
                 Ok(decide::confirm_phone(record, &opened, code, moment)?)
             })
             .await?;
-        inner.came_back(&decision, &opened.body.phone.number);
+        inner.came_back(ctx, &decision, &opened.body.phone.number, CodeUse::Enrollment);
         let claims = Claims::<kind::Confirmed> {
             issued_at: now,
             expires_at: opened.expires_at,

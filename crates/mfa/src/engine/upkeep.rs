@@ -30,7 +30,8 @@ pub struct Rewrapped {
 
 impl Mfa {
     /// Call it every minute or so, on every node: tells of sign-ins whose second factor never came (as an event of the
-    /// subject, ten minutes after a right first factor), and sweeps what is past its retention.
+    /// subject, ten minutes after a right first factor), sweeps what is past its retention, and tells the providers of texts
+    /// whether their codes came back (`SmsSender::feedback`).
     ///
     /// # Errors
     /// [`Unavailable`](crate::Unavailable) when storage does not answer; nothing is lost, the next call goes on.
@@ -60,6 +61,8 @@ impl Mfa {
             inner.unfinished.ended(ctx);
         }
         inner.storage.prune(now.minus(inner.event_retention)).await?;
+        #[cfg(feature = "sms")]
+        inner.give_feedback(now).await;
         match failed {
             Some(unavailable) => Err(unavailable),
             None => Ok(Maintained { unfinished }),

@@ -5,12 +5,16 @@ mod budgets;
 #[cfg(feature = "sms")]
 mod conversion;
 #[cfg(feature = "sms")]
+mod feedback;
+#[cfg(feature = "sms")]
 mod settings;
 
 #[cfg(feature = "sms")]
 pub use budgets::{TextBudget, TextBudgets};
 #[cfg(feature = "sms")]
 pub(crate) use conversion::Conversions;
+#[cfg(feature = "sms")]
+pub(crate) use feedback::Feedback;
 #[cfg(feature = "sms")]
 pub use settings::{PhoneRisk, RiskError, Texting};
 

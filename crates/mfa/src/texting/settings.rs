@@ -12,7 +12,7 @@ use mfa_policy::numbers::{NumberPlan, PlanError};
 use mfa_sms::text::OriginHost;
 use mfa_sms::{DynSmsSender, SmsSender};
 
-use super::{Conversions, TextBudgets};
+use super::{Conversions, Feedback, TextBudgets};
 
 /// How codes are sent by text, for [`MfaBuilder::sms`](crate::MfaBuilder::sms).
 ///
@@ -31,6 +31,7 @@ pub struct Texting {
     pub(crate) origin: OriginHost,
     pub(crate) budgets: TextBudgets,
     pub(crate) conversions: Conversions,
+    pub(crate) feedback: Feedback,
     plan: NumberPlan,
     risk: Option<Box<dyn DynPhoneRisk>>,
 }
@@ -52,6 +53,7 @@ impl Texting {
             origin,
             budgets: TextBudgets::default(),
             conversions: Conversions::default(),
+            feedback: Feedback::default(),
             plan,
             risk: None,
         }

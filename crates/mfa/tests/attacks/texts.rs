@@ -33,6 +33,7 @@ on_each_backend! {
     e2_e4_where_policy_refuses_nothing_is_sent;
     e5_a_number_that_changed_hands_gets_no_text;
     e10_a_provider_that_fails_costs_nobody_anything;
+    e1_providers_are_told_which_codes_came_back;
     inv_7_policy_is_asked_before_every_text;
     inv_10_no_number_and_no_code_is_told;
     t2_a_text_does_not_end_what_was_begun_before_it;
@@ -558,6 +559,30 @@ fn e10_a_provider_that_fails_costs_nobody_anything(world: World) {
     let sent = block_on(texts.mfa().send_code(&ctx, &texts.world.challenge(&ctx))).unwrap();
     assert!(!sent.is_certain);
     assert!(matches!(texts.send(&ctx, &sent.ticket), Err(Error::Rejected(Rejection::TextThrottled { .. }))));
+}
+
+fn e1_providers_are_told_which_codes_came_back(world: World) {
+    use mfa::sms::Conversion::{NotVerified, Verified};
+    let texts = Texts::over(world);
+    texts.with_phone("ada", US);
+    let ctx = texts.member("ada");
+    let challenge = texts.world.challenge(&ctx);
+    let first = texts.send(&ctx, &challenge).unwrap();
+    texts.world.wait(60);
+    let second = texts.send(&ctx, &first).unwrap();
+    assert!(texts.verify(&ctx, &second, &texts.code()).is_ok());
+    texts.world.wait(60);
+    let ctx = texts.member("ada");
+    texts.send(&ctx, &texts.world.challenge(&ctx)).unwrap();
+    let told = || {
+        block_on(texts.mfa().maintain()).unwrap();
+        texts.outbox.feedback_given().into_iter().map(|(_, conversion)| conversion).collect::<Vec<_>>()
+    };
+    // Set up with a code that came back; then one was replaced, and the one that took its place came back.
+    assert_eq!(told(), [Verified, NotVerified, Verified]);
+    texts.world.wait(600);
+    assert_eq!(told(), [Verified, NotVerified, Verified, NotVerified]);
+    assert_eq!(told().len(), 4, "told once");
 }
 
 fn inv_7_policy_is_asked_before_every_text(world: World) {
