@@ -9,7 +9,7 @@ use mfa_core::id::{Pseudonym, ReservationId, SubjectId, SubjectKey, TenantId};
 use mfa_core::time::UnixSeconds;
 use mfa_storage::{
     BatchStorage, Commit, CommitOutcome, Cursor, Durability, EventBody, Expected, MemoryStorage, MethodSet,
-    Operation, ScanFilter, Snapshot, Spend, SpendOutcome, Storage, StorageError, StoredEvent, Summary, Write,
+    ScanFilter, Snapshot, Spend, SpendOutcome, Storage, StorageError, StoredEvent, Summary, Write,
 };
 
 /// One round trip that was made.
@@ -36,6 +36,8 @@ struct Shared {
     /// How many answers a batch is short of.
     short: usize,
     panics: bool,
+    /// Whether a gate opens by itself when it was pending once.
+    pauses: bool,
 }
 
 #[derive(Default)]
@@ -50,6 +52,13 @@ impl Held {
     pub(crate) fn new(gates: usize) -> Self {
         let held = Self::default();
         held.shared.lock().unwrap().gates_per_trip = gates;
+        held
+    }
+
+    /// Held up twice in each round trip, and never for long.
+    pub(crate) fn pausing() -> Self {
+        let held = Self::new(2);
+        held.shared.lock().unwrap().pauses = true;
         held
     }
 
@@ -111,7 +120,15 @@ impl Future for AtGate<'_> {
         let mut shared = self.held.shared.lock().unwrap();
         let gate = &mut shared.gates[self.index];
         gate.waker = Some(context.waker().clone());
-        if gate.open { Poll::Ready(()) } else { Poll::Pending }
+        if gate.open {
+            return Poll::Ready(());
+        }
+        if shared.pauses {
+            shared.gates[self.index].open = true;
+            drop(shared);
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
     }
 }
 
@@ -194,8 +211,8 @@ impl Storage for Held {
         self.memory.erase(subject, expected, tombstone).await
     }
 
-    async fn prune(&self, _before: UnixSeconds) -> Result<(), StorageError> {
-        Err(StorageError::transient(Operation::Prune, "not here"))
+    async fn prune(&self, before: UnixSeconds) -> Result<(), StorageError> {
+        self.memory.prune(before).await
     }
 
     fn durability(&self) -> Durability {

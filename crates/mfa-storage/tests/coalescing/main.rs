@@ -30,6 +30,12 @@ fn small_batches_and_several_round_trips_keep_every_promise() {
 }
 
 #[test]
+fn it_keeps_every_promise_over_a_backend_that_is_pending_at_every_step() {
+    let report = block_on(run_all(&async || Ok(Coalescing::new(Held::pausing()))));
+    report.into_result().unwrap_or_else(|failures| panic!("{failures}"));
+}
+
+#[test]
 fn a_call_that_meets_nobody_goes_alone_at_once() {
     let held = Held::new(0);
     let storage = Coalescing::new(held.clone());
@@ -84,6 +90,25 @@ fn two_commits_of_one_subject_never_share_a_round_trip() {
     assert!(second.poll() && other.poll());
     let second = second.answer.unwrap().unwrap();
     assert_eq!(second, CommitOutcome::Committed { version: Version::FIRST.next() });
+}
+
+#[test]
+fn a_round_trip_that_nobody_waits_for_is_dropped_and_the_next_one_goes() {
+    let held = Held::new(1);
+    let storage = Coalescing::new(held.clone());
+    let (a, b) = (subject("a"), subject("b"));
+    let mut dropped = Task::new(storage.load(&a));
+    let mut waiting = Task::new(storage.load(&b));
+    dropped.poll();
+    waiting.poll();
+    let stuck = held.waiting();
+    dropped.cut_off();
+    assert!(waiting.is_woken());
+    waiting.poll();
+    // The backend never got on with the first, which is gone; the second is under way.
+    assert_eq!(held.trips(), [Trip::Load, Trip::Load]);
+    assert!(held.waiting().len() == 1 && held.waiting() != stuck);
+    finish(&held, &mut [waiting]);
 }
 
 #[test]

@@ -89,6 +89,13 @@ fn a_commit_and_two_loads_of_what_it_made() {
     assert!(schedules > 1000, "only {schedules} schedules");
 }
 
+#[test]
+fn three_loads_of_a_backend_that_wakes_while_it_is_polled() {
+    let schedules =
+        schedules_of(Held::pausing, 1, 2, |storage| vec![load(storage), load(storage), load(storage)]);
+    assert!(schedules > 1000, "only {schedules} schedules");
+}
+
 fn commit<'a>(
     storage: &'a Coalescing<Held>,
     name: &'static str,
@@ -104,16 +111,25 @@ fn load(storage: &Coalescing<Held>) -> Task<'_, Told> {
     Task::new(async move { Told::Loaded(storage.load(&subject("a")).await) })
 }
 
-/// Runs all of them, in each of which up to `losses` callers are dropped or left lying, and says how many there were.
 fn every_schedule(
     gates: usize,
     in_flight: usize,
     losses: usize,
     tasks: impl for<'a> Fn(&'a Coalescing<Held>) -> Vec<Task<'a, Told>>,
 ) -> usize {
+    schedules_of(|| Held::new(gates), in_flight, losses, tasks)
+}
+
+/// Runs all of them, in each of which up to `losses` callers are dropped or left lying, and says how many there were.
+fn schedules_of(
+    backend: impl Fn() -> Held,
+    in_flight: usize,
+    losses: usize,
+    tasks: impl for<'a> Fn(&'a Coalescing<Held>) -> Vec<Task<'a, Told>>,
+) -> usize {
     let (mut choices, mut schedules) = (Choices::default(), 0);
     loop {
-        let held = Held::new(gates);
+        let held = backend();
         let storage = Coalescing::new(held.clone()).max_in_flight(in_flight);
         run(&held, tasks(&storage), losses, &mut choices);
         schedules += 1;
