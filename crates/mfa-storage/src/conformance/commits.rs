@@ -248,30 +248,31 @@ pub(super) async fn subjects_do_not_disturb_each_other<S: Stores>(stores: &S) ->
         key("other", "one")?,
         key("other", "two")?,
     ];
-    let answers = race(stores, keys.len(), |thread| {
-        let (store, key) = (&store, keys.get(thread));
-        async move {
-            let (Some(key), Ok(number)) = (key, u64::try_from(thread)) else { return Ok(()) };
-            let mut at = Expected::Absent;
-            for round in 0..ROUNDS {
-                let (erased, write) = (round % 5 == 4, write(number, &format!("{thread}: {round}"), 1));
-                let wanted = write.clone();
-                let version = match erased {
-                    true => erase(store, key, at, write).await?,
-                    false => commit(store, key, at, write).await?,
-                };
-                at = Expected::At(version);
-                let wanted = Snapshot { version, sealed: wanted.sealed, summary: wanted.summary };
-                same(
-                    "the record of a subject that nobody else writes",
-                    &store.load(key).await?,
-                    &Some(wanted),
-                )?;
+    for round in 0..ROUNDS {
+        let answers = race(stores, keys.len(), |thread| {
+            let (store, keys) = (&store, &keys);
+            async move {
+                let Some(key) = keys.get(thread) else { return Ok(()) };
+                let number = u64::try_from(thread).unwrap_or_default();
+                next_version_is_there(store, key, number, u64::try_from(round).unwrap_or_default()).await
             }
-            Ok(())
-        }
-    });
-    answers.into_iter().collect()
+        });
+        answers.into_iter().collect::<Checked>()?;
+    }
+    Ok(())
+}
+
+/// Writes the version after `before`, and insists on reading it back.
+async fn next_version_is_there<S: Storage>(store: &S, key: &SubjectKey, number: u64, before: u64) -> Checked {
+    let write = write(number, &format!("{number}: {before}"), 1);
+    let Write { sealed, summary, .. } = write.clone();
+    let expected = if before == 0 { Expected::Absent } else { Expected::At(Version::new(before)) };
+    let version = match before % 5 {
+        4 => erase(store, key, expected, write).await?,
+        _ => commit(store, key, expected, write).await?,
+    };
+    let wanted = Snapshot { version, sealed, summary };
+    same("the record of a subject that nobody else writes", &store.load(key).await?, &Some(wanted))
 }
 
 /// As many threads as a busy host has requests at once, more than this machine has cores.

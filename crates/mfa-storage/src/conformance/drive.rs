@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -55,12 +56,17 @@ pub(super) fn race<S: Stores, T: Send, F: Future<Output = T>>(
     threads: usize,
     run: impl Fn(usize) -> F + Sync,
 ) -> Vec<T> {
-    let barrier = Barrier::new(threads);
+    let (barrier, awake) = (Barrier::new(threads), AtomicUsize::new(0));
     thread::scope(|scope| {
         let start = |index| {
-            let (barrier, run) = (&barrier, &run);
+            let (barrier, awake, run) = (&barrier, &awake, &run);
             scope.spawn(move || {
                 barrier.wait();
+                // Waking from the barrier takes longer than many a store needs for all of its work.
+                awake.fetch_add(1, Ordering::SeqCst);
+                while awake.load(Ordering::SeqCst) < threads {
+                    thread::yield_now();
+                }
                 stores.drive(run(index))
             })
         };
