@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod coalescing;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -16,6 +17,7 @@ mod model;
 mod storage;
 
 pub use batch::{BatchStorage, Commit};
+pub use coalescing::Coalescing;
 pub use error::{Operation, ReservationRefunded, StorageError};
 pub use memory::MemoryStorage;
 pub use model::{

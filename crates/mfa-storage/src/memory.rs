@@ -12,8 +12,9 @@ use thiserror::Error;
 
 use crate::gcra::{self, ArrivalTime, Decision};
 use crate::{
-    BucketKey, CommitOutcome, Cursor, Durability, Expected, Operation, ReservationRefunded, ScanFilter,
-    Snapshot, Spend, SpendOutcome, Storage, StorageError, StoredEvent, Version, Write,
+    BatchStorage, BucketKey, Commit, CommitOutcome, Cursor, Durability, Expected, Operation,
+    ReservationRefunded, ScanFilter, Snapshot, Spend, SpendOutcome, Storage, StorageError, StoredEvent,
+    Version, Write,
 };
 
 /// Keeps records in memory: for tests, demonstrations and hosts that may forget everything at a restart.
@@ -118,6 +119,24 @@ impl Storage for MemoryStorage {
 
     fn durability(&self) -> Durability {
         Durability::Durable
+    }
+}
+
+/// Each batch under one hold of the lock.
+impl BatchStorage for MemoryStorage {
+    async fn load_many(&self, subjects: &[SubjectKey]) -> Vec<Result<Option<Snapshot>, StorageError>> {
+        let state = self.state();
+        let load = |subject| Ok(state.rows.get(subject).map(|row| row.snapshot.clone()));
+        subjects.iter().map(load).collect()
+    }
+
+    async fn commit_many(&self, commits: Vec<Commit>) -> Vec<Result<CommitOutcome, StorageError>> {
+        let mut state = self.state();
+        let mut commit = |Commit { subject, expected, write }| {
+            let outcome = state.replace(&subject, expected, write, false);
+            outcome.map_err(|taken| StorageError::permanent(Operation::Commit, taken))
+        };
+        commits.into_iter().map(&mut commit).collect()
     }
 }
 

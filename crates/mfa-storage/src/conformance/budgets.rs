@@ -64,6 +64,27 @@ pub(super) async fn spend_never_exceeds_burst_under_contention<S: Stores>(stores
         let granted = counts.into_iter().sum::<Result<u32, _>>()?;
         ensure(granted == 7, || format!("{granted} units of a burst of 7 were granted"))?;
     }
+    spend_keeps_to_the_interval_under_contention(stores, &store).await
+}
+
+/// The clock moves on by a third of an interval, and half of the threads have not noticed yet.
+async fn spend_keeps_to_the_interval_under_contention<S: Stores>(stores: &S, store: &S::Store) -> Checked {
+    let bucket = bucket(0x7f, 2);
+    let mut total = 0_u64;
+    for tick in 0..TICKS {
+        let clock = |tick: u64| later(tick.saturating_mul(20));
+        let counts: Vec<Result<usize, Broken>> = race(stores, THREADS, |thread| {
+            let now = if thread & 1 == 0 { clock(tick) } else { clock(tick.saturating_sub(1)) };
+            let round = usize::try_from(tick).unwrap_or_default().saturating_add(ROUNDS);
+            granted(store, bucket, unique(round, thread, 0)..unique(round, thread, 3), now)
+        });
+        let granted = counts.into_iter().sum::<Result<usize, _>>()?;
+        total = total.saturating_add(u64::try_from(granted).unwrap_or_default());
+        let allowed = tick.saturating_div(3).saturating_add(2);
+        ensure(total == allowed, || {
+            format!("{total} units were granted where burst and interval allow {allowed}")
+        })?;
+    }
     Ok(())
 }
 
@@ -127,6 +148,54 @@ pub(super) async fn refund_is_idempotent<S: Stores>(stores: &S) -> Checked {
     Ok(())
 }
 
+pub(super) async fn refund_gives_back_only_what_has_not_come_back<S: Stores>(stores: &S) -> Checked {
+    let store = stores.empty().await?;
+    for (waited, wanted) in [(0, 1), (INTERVAL.as_secs(), 1), (INTERVAL.as_secs().saturating_mul(2), 2)] {
+        let bucket = bucket(u8::try_from(waited).unwrap_or_default(), 2);
+        let numbers = |from: u64| (waited << 8) | from..(waited << 8) | from.saturating_add(5);
+        same("a burst of 2", &granted(&store, bucket, numbers(0), NOW).await?, &2)?;
+        store.refund(&reservation_id(waited << 8), later(waited)).await?;
+        let found = granted(&store, bucket, numbers(10), later(waited)).await?;
+        same(
+            &format!("what is there {waited} seconds after a spending that was given back"),
+            &found,
+            &wanted,
+        )?;
+    }
+    Ok(())
+}
+
+pub(super) async fn a_refund_that_meets_its_spending_gives_back_one_unit_or_none<S: Stores>(
+    stores: &S,
+) -> Checked {
+    let store = stores.empty().await?;
+    for round in 0..ROUNDS {
+        let bucket = bucket(u8::try_from(round).unwrap_or_default(), 3);
+        let spend = spending(unique(round, 0, 0), &[bucket]);
+        let answers = race(stores, 2, |thread| {
+            let (store, spend) = (&store, &spend);
+            async move {
+                match thread {
+                    0 => {
+                        let outcome = store.spend(spend, NOW).await?;
+                        same("a spending that may be granted", &outcome, &SpendOutcome::Granted)
+                    }
+                    _ => Ok(store.refund(&spend.reservation, NOW).await?),
+                }
+            }
+        });
+        answers.into_iter().collect::<Checked>()?;
+        // Granted: the refund came first, and gave nothing back. An error: it came second.
+        let left = match store.spend(&spend, NOW).await {
+            Ok(_) => 2,
+            Err(_) => 3,
+        };
+        let found = granted(&store, bucket, unique(round, 1, 0)..unique(round, 1, 6), NOW).await?;
+        same("what is left of a burst of 3", &found, &left)?;
+    }
+    Ok(())
+}
+
 pub(super) async fn a_refunded_reservation_is_not_granted_again<S: Stores>(stores: &S) -> Checked {
     let store = stores.empty().await?;
     let bucket = bucket(1, 2);
@@ -182,3 +251,4 @@ fn unique(round: usize, thread: usize, attempt: u64) -> u64 {
 
 const THREADS: usize = 8;
 const ROUNDS: usize = 32;
+const TICKS: u64 = 12;

@@ -1,17 +1,15 @@
 //! Checks of `load` and `commit`.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Waker};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use mfa_core::id::SubjectKey;
 use mfa_core::time::UnixSeconds;
 
 use super::Stores;
-use super::drive::race;
+use super::drive::{poll_at_most, race};
 use super::failure::{Checked, ensure, same};
-use super::fixture::{commit, everything, key, stored, subject, write};
-use crate::{CommitOutcome, Expected, MethodSet, Snapshot, Storage, Summary, Version};
+use super::fixture::{commit, erase, everything, key, stored, subject, write};
+use crate::{CommitOutcome, Expected, MethodSet, ScanFilter, Snapshot, Storage, Summary, Version, Write};
 
 pub(super) async fn each_store_starts_empty<S: Stores>(stores: &S) -> Checked {
     let used = stores.empty().await?;
@@ -78,13 +76,13 @@ pub(super) async fn a_record_reads_back_as_written<S: Stores>(stores: &S) -> Che
 pub(super) async fn load_sees_acknowledged_commits<S: Stores>(stores: &S) -> Checked {
     let store = stores.empty().await?;
     // Each thread tells the others, by the number of acknowledged commits, what their loads must see from now on.
-    let acknowledged = std::sync::atomic::AtomicU64::new(0);
+    let acknowledged = AtomicU64::new(0);
     let subject = subject("a")?;
     let answers = race(stores, THREADS, |thread| {
         let (store, subject, acknowledged) = (&store, &subject, &acknowledged);
         async move {
             for _ in 0..ROUNDS {
-                let before = acknowledged.load(std::sync::atomic::Ordering::SeqCst);
+                let before = acknowledged.load(Ordering::SeqCst);
                 let found = store.load(subject).await?;
                 let version = found.map_or(0, |snapshot| snapshot.version.get());
                 ensure(version >= before, || {
@@ -99,7 +97,7 @@ pub(super) async fn load_sees_acknowledged_commits<S: Stores>(stores: &S) -> Che
                 };
                 let outcome = store.commit(subject, expected, write(1, "a", 1)).await?;
                 if let CommitOutcome::Committed { version } = outcome {
-                    acknowledged.fetch_max(version.get(), std::sync::atomic::Ordering::SeqCst);
+                    acknowledged.fetch_max(version.get(), Ordering::SeqCst);
                 }
             }
             Ok(())
@@ -178,7 +176,9 @@ pub(super) async fn a_dropped_commit_happens_in_full_or_not_at_all<S: Stores>(st
         let number = u64::try_from(round).unwrap_or_default();
         let subject = subject(number)?;
         let (dropped, second) = (write(number, "dropped", 2), write(number, "second", 2));
-        stores.drive(poll_once(store.commit(&subject, Expected::Absent, dropped.clone())));
+        let polls = (round & 3).saturating_add(1);
+        let _answered_or_dropped =
+            poll_at_most(polls, store.commit(&subject, Expected::Absent, dropped.clone())).await;
         // Settles it: once this has won, the dropped one no longer can.
         let outcome = store.commit(&subject, Expected::Absent, second.clone()).await?;
         let standing = match outcome {
@@ -194,9 +194,85 @@ pub(super) async fn a_dropped_commit_happens_in_full_or_not_at_all<S: Stores>(st
     Ok(())
 }
 
-async fn poll_once<F: Future>(future: F) {
-    let future = pin!(future);
-    let _dropped_either_way = future.poll(&mut Context::from_waker(Waker::noop()));
+pub(super) async fn load_never_sees_half_a_write<S: Stores>(stores: &S) -> Checked {
+    let store = stores.empty().await?;
+    let subject = subject("a")?;
+    // Everything about a version follows from its number.
+    let whole = |version: u64| {
+        let mut write = write(1, &version.to_string(), 1);
+        write.sealed.resize(usize::try_from(version).unwrap_or_default().saturating_mul(50), b'.');
+        write.summary.key_id = u32::try_from(version).unwrap_or_default();
+        write.summary.throttled_until = Some(UnixSeconds::new(version));
+        write
+    };
+    let first = commit(&store, &subject, Expected::Absent, whole(1)).await?;
+    let writing = AtomicBool::new(true);
+    let answers = race(stores, 4, |thread| {
+        let (store, subject, writing) = (&store, &subject, &writing);
+        async move {
+            if thread == 0 {
+                let mut outcome = Ok(first);
+                for _ in 0..ROUNDS {
+                    let Ok(at) = outcome else { break };
+                    outcome = commit(store, subject, Expected::At(at), whole(at.next().get())).await;
+                }
+                writing.store(false, Ordering::SeqCst);
+                return outcome.map(drop);
+            }
+            while writing.load(Ordering::SeqCst) {
+                let loaded = store.load(subject).await?;
+                let listed = store.scan(None, 1, ScanFilter::default()).await?;
+                for found in loaded.into_iter().chain(listed.into_iter().map(|(_, found)| found)) {
+                    let Write { sealed, summary, .. } = whole(found.version.get());
+                    let wanted = Snapshot { version: found.version, sealed, summary };
+                    ensure(found == wanted, || {
+                        format!("parts of two writes were seen: {:?}", found.summary)
+                    })?;
+                }
+            }
+            Ok(())
+        }
+    });
+    answers.into_iter().collect()
+}
+
+pub(super) async fn subjects_do_not_disturb_each_other<S: Stores>(stores: &S) -> Checked {
+    let store = stores.empty().await?;
+    let keys = [
+        key("a", "bc")?,
+        key("ab", "c")?,
+        key("A", "bc")?,
+        key("a", "BC")?,
+        key("tenant", "one")?,
+        key("tenant", "two")?,
+        key("other", "one")?,
+        key("other", "two")?,
+    ];
+    for round in 0..ROUNDS {
+        let answers = race(stores, keys.len(), |thread| {
+            let (store, keys) = (&store, &keys);
+            async move {
+                let Some(key) = keys.get(thread) else { return Ok(()) };
+                let number = u64::try_from(thread).unwrap_or_default();
+                next_version_is_there(store, key, number, u64::try_from(round).unwrap_or_default()).await
+            }
+        });
+        answers.into_iter().collect::<Checked>()?;
+    }
+    Ok(())
+}
+
+/// Writes the version after `before`, and insists on reading it back.
+async fn next_version_is_there<S: Storage>(store: &S, key: &SubjectKey, number: u64, before: u64) -> Checked {
+    let write = write(number, &format!("{number}: {before}"), 1);
+    let Write { sealed, summary, .. } = write.clone();
+    let expected = if before == 0 { Expected::Absent } else { Expected::At(Version::new(before)) };
+    let version = match before % 5 {
+        4 => erase(store, key, expected, write).await?,
+        _ => commit(store, key, expected, write).await?,
+    };
+    let wanted = Snapshot { version, sealed, summary };
+    same("the record of a subject that nobody else writes", &store.load(key).await?, &Some(wanted))
 }
 
 /// As many threads as a busy host has requests at once, more than this machine has cores.

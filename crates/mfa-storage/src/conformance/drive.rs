@@ -1,7 +1,9 @@
 //! Driving futures without a runtime, and races between real threads.
 
 use std::future::Future;
+use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -29,6 +31,24 @@ impl Wake for Unpark {
     }
 }
 
+/// Polls `future` up to `polls` times and then drops it.
+pub(super) async fn poll_at_most<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut left) = (pin!(future), polls);
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left = left.saturating_sub(1);
+        match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            // Drops it at once: whether anything would wake it again is not asked.
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
 /// Runs `run(0)` to `run(threads - 1)` at once, each on a thread of its own, and collects what they answer in that
 /// order. A panic in one of them goes on here.
 pub(super) fn race<S: Stores, T: Send, F: Future<Output = T>>(
@@ -36,12 +56,17 @@ pub(super) fn race<S: Stores, T: Send, F: Future<Output = T>>(
     threads: usize,
     run: impl Fn(usize) -> F + Sync,
 ) -> Vec<T> {
-    let barrier = Barrier::new(threads);
+    let (barrier, awake) = (Barrier::new(threads), AtomicUsize::new(0));
     thread::scope(|scope| {
         let start = |index| {
-            let (barrier, run) = (&barrier, &run);
+            let (barrier, awake, run) = (&barrier, &awake, &run);
             scope.spawn(move || {
                 barrier.wait();
+                // Waking from the barrier takes longer than many a store needs for all of its work.
+                awake.fetch_add(1, Ordering::SeqCst);
+                while awake.load(Ordering::SeqCst) < threads {
+                    thread::yield_now();
+                }
                 stores.drive(run(index))
             })
         };

@@ -1,7 +1,8 @@
 //! Checks of `erase` and `prune`.
 
 use super::Stores;
-use super::failure::{Checked, same};
+use super::drive::race;
+use super::failure::{Checked, ensure, same};
 use super::fixture::{NOW, commit, earlier, erase, everything, later, stored, subject, write, write_at};
 use crate::{CommitOutcome, Expected, ScanFilter, Snapshot, Storage, Version};
 
@@ -42,6 +43,37 @@ pub(super) async fn versions_never_restart_after_erase<S: Stores>(stores: &S) ->
     same("what a scan lists of a subject that came back", &listed, &vec![(subject, version)])
 }
 
+pub(super) async fn erasures_and_commits_do_not_mix<S: Stores>(stores: &S) -> Checked {
+    let store = stores.empty().await?;
+    for round in 0..ROUNDS {
+        let subject = subject(round)?;
+        commit(&store, &subject, Expected::Absent, write(round, "living", 1)).await?;
+        // Each thread erases what it finds and brings it back by turns, half of them the other way round.
+        let answers = race(stores, 4, |thread| {
+            let (store, subject) = (&store, &subject);
+            async move {
+                for turn in 0..4 {
+                    let Some(found) = store.load(subject).await? else {
+                        return ensure(false, || "an erased subject is gone without a trace".to_owned());
+                    };
+                    let at = Expected::At(found.version);
+                    let _: CommitOutcome = match (thread ^ turn) & 1 {
+                        0 => store.erase(subject, at, write(round, "tombstone", 1)).await?,
+                        _ => store.commit(subject, at, write(round, "living", 1)).await?,
+                    };
+                }
+                Ok(())
+            }
+        });
+        answers.into_iter().collect::<Checked>()?;
+        let stands = store.load(&subject).await?.is_some_and(|found| found.sealed == b"living");
+        let listed = store.scan(None, usize::MAX, ScanFilter::default()).await?;
+        let listed = listed.iter().any(|(key, _)| *key == subject);
+        same("whether a scan lists what was committed last, and only that", &listed, &stands)?;
+    }
+    Ok(())
+}
+
 pub(super) async fn prune_removes_only_the_old<S: Stores>(stores: &S) -> Checked {
     let store = stores.empty().await?;
     let (living, old, young) = (subject("living")?, subject("old")?, subject("young")?);
@@ -72,3 +104,5 @@ pub(super) async fn prune_removes_only_the_old<S: Stores>(stores: &S) -> Checked
     let version = commit(&store, &old, Expected::Absent, write(4, "anew", 1)).await?;
     same("the version after a pruned tombstone", &version, &Version::FIRST)
 }
+
+const ROUNDS: u64 = 32;

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::Stores;
 use super::drive::race;
 use super::failure::{Broken, Checked, ensure, same};
-use super::fixture::{commit, everything, follow, later, stored, stream, subject, write, write_at};
+use super::fixture::{
+    NOW, commit, earlier, everything, follow, later, stored, stream, subject, write, write_at,
+};
 use crate::{Cursor, Expected, Storage, StoredEvent, Version};
 
 pub(super) async fn events_arrive_with_their_record<S: Stores>(stores: &S) -> Checked {
@@ -163,6 +165,63 @@ pub(super) async fn a_cursor_outlives_pruning<S: Stores>(stores: &S) -> Checked 
     for cursor in [Cursor::START, end, still_end] {
         let found = follow(&store, cursor, 10).await?.0;
         same("an event after everything was pruned", &found, &stored(&new, version))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn feed_goes_on_while_others_prune<S: Stores>(stores: &S) -> Checked {
+    let store = stores.empty().await?;
+    let subject = subject("a")?;
+    // Old and young events by turns. The first is young, so that the feed is never empty.
+    let at = |round: usize| if round & 1 == 0 { later(10) } else { earlier(10) };
+    let first = write_at(1, "x", 2, at(0));
+    let version = commit(&store, &subject, Expected::Absent, first).await?;
+    let writing = AtomicUsize::new(1);
+    let answers = race(stores, 4, |thread| {
+        let (store, subject, writing) = (&store, &subject, &writing);
+        async move {
+            if thread == 0 {
+                let mut outcome = Ok(version);
+                for round in 1..COMMITS {
+                    let Ok(version) = outcome else { break };
+                    let write = write_at(1, "x", 2, at(round));
+                    outcome = commit(store, subject, Expected::At(version), write).await;
+                }
+                writing.store(0, Ordering::SeqCst);
+                return outcome.map(|_| Vec::new());
+            }
+            let (mut seen, mut cursor) = (Vec::new(), Cursor::START);
+            loop {
+                let last_look = writing.load(Ordering::SeqCst) == 0;
+                if thread == 1 {
+                    store.prune(NOW).await?;
+                } else {
+                    let (events, next) = follow(store, cursor, 3).await?;
+                    seen.extend(events);
+                    cursor = next;
+                }
+                if last_look {
+                    return Ok(seen);
+                }
+            }
+        }
+    });
+    let young = (1..).map(Version::new).zip(0..COMMITS).filter(|(_, round)| round & 1 == 0);
+    let wanted: Vec<_> = young.flat_map(|(version, _)| [(version, 0), (version, 1)]).collect();
+    for seen in answers.into_iter().collect::<Result<Vec<_>, Broken>>()?.into_iter().skip(2) {
+        let mut seen: Vec<(Version, u32)> = seen
+            .into_iter()
+            .filter(|event: &StoredEvent| event.at >= NOW)
+            .map(|event| (event.version, event.index))
+            .collect();
+        seen.dedup();
+        ensure(seen == wanted, || {
+            format!(
+                "a reader saw {} of {} events that nobody pruned, or out of order",
+                seen.len(),
+                wanted.len()
+            )
+        })?;
     }
     Ok(())
 }

@@ -20,6 +20,8 @@ pub struct Failure {
     /// The store's own error, when it could not answer.
     #[source]
     pub source: Option<StorageError>,
+    /// Whether nothing was broken, and nothing found either: this kind of store cannot be checked for it.
+    pub skipped: bool,
 }
 
 /// Every failure of a run, as one error.
@@ -47,6 +49,7 @@ impl Error for Failures {}
 #[must_use = "a report that nobody reads checks nothing"]
 pub struct Report {
     passed: Vec<&'static str>,
+    skipped: Vec<Failure>,
     failures: Vec<Failure>,
 }
 
@@ -54,6 +57,11 @@ impl Report {
     /// The checks that passed, in the order they ran.
     pub fn passed(&self) -> &[&'static str] {
         &self.passed
+    }
+
+    /// The checks that could not be made, and why not. They passed nothing; a backend that ought to be checked looks.
+    pub fn skipped(&self) -> &[Failure] {
+        &self.skipped
     }
 
     /// The checks that failed, in the order they ran.
@@ -75,6 +83,7 @@ impl Report {
     pub(super) fn add(&mut self, check: &'static str, outcome: Result<(), Failure>) {
         match outcome {
             Ok(()) => self.passed.push(check),
+            Err(failure) if failure.skipped => self.skipped.push(failure),
             Err(failure) => self.failures.push(failure),
         }
     }
@@ -85,23 +94,29 @@ impl Report {
 pub(super) struct Broken {
     found: String,
     source: Option<StorageError>,
+    skipped: bool,
 }
 
 impl Broken {
+    /// The check cannot be made.
+    pub(super) fn skipped(why: &str) -> Self {
+        Self { found: why.to_owned(), source: None, skipped: true }
+    }
+
     pub(super) fn within(self, check: &'static str) -> Failure {
-        Failure { check, found: self.found, source: self.source }
+        Failure { check, found: self.found, source: self.source, skipped: self.skipped }
     }
 }
 
 impl From<StorageError> for Broken {
     fn from(source: StorageError) -> Self {
-        Self { found: "the store did not answer".to_owned(), source: Some(source) }
+        Self { found: "the store did not answer".to_owned(), source: Some(source), skipped: false }
     }
 }
 
 impl From<InvalidId> for Broken {
     fn from(invalid: InvalidId) -> Self {
-        Self { found: invalid.to_string(), source: None }
+        Self { found: invalid.to_string(), source: None, skipped: false }
     }
 }
 
@@ -112,7 +127,7 @@ pub(super) type Checked = Result<(), Broken>;
 pub(super) fn ensure(kept: bool, found: impl FnOnce() -> String) -> Checked {
     match kept {
         true => Ok(()),
-        false => Err(Broken { found: found(), source: None }),
+        false => Err(Broken { found: found(), source: None, skipped: false }),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Checks of `scan`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mfa_core::id::SubjectKey;
 
@@ -26,33 +27,62 @@ pub(super) async fn scan_lists_each_record_once<S: Stores>(stores: &S) -> Checke
         same(&format!("pages of {limit}"), &keys(&store, limit, ScanFilter::default()).await?, &wanted)?;
     }
     same("a limit of 0", &store.scan(None, 0, ScanFilter::default()).await?.len(), &0)?;
-    // While records are replaced, made and erased around it, the scan still meets each that stands.
-    let found = race(stores, 2, |thread| {
-        let (store, standing) = (&store, &standing);
+    Ok(())
+}
+
+pub(super) async fn scan_meets_what_stands_while_others_write<S: Stores>(stores: &S) -> Checked {
+    let store = stores.empty().await?;
+    let mut standing = Vec::new();
+    for number in 0..STANDING {
+        let key = key("t", &format!("{number:02}"))?;
+        commit(&store, &key, Expected::Absent, write(number, "stands", 0)).await?;
+        standing.push(key);
+    }
+    // Records are replaced, and others made and erased between them.
+    let writing = AtomicBool::new(true);
+    let answers = race(stores, 3, |thread| {
+        let (store, standing, writing) = (&store, &standing, &writing);
         async move {
             if thread == 0 {
-                return keys(store, 3, ScanFilter::default()).await;
+                let outcome = disturb(store, standing).await;
+                writing.store(false, Ordering::SeqCst);
+                return outcome;
             }
-            for (number, standing) in (0..).zip(standing) {
-                commit(store, standing, Expected::At(Version::FIRST), write(number, "again", 0)).await?;
-                let passing = key("t", &format!("passing-{number}"))?;
-                let at = commit(store, &passing, Expected::Absent, write(number, "passing", 0)).await?;
-                erase(store, &passing, Expected::At(at), write(number, "gone", 0)).await?;
+            while writing.load(Ordering::SeqCst) {
+                let found = keys(store, 3, ScanFilter::default()).await?;
+                ensure(found.is_sorted_by(|a, b| a < b), || {
+                    "a scan was out of order, or listed a key twice".to_owned()
+                })?;
+                let missed = standing.iter().filter(|key| !found.contains(key)).count();
+                ensure(missed == 0, || format!("a scan missed {missed} records that stood throughout"))?;
             }
-            Ok(Vec::new())
+            Ok(())
         }
     });
-    for found in found {
-        let found: Vec<SubjectKey> = found?;
-        ensure(found.is_sorted_by(|a, b| a < b), || {
-            "a scan was out of order, or listed a key twice".to_owned()
-        })?;
-        let missed = standing.iter().filter(|key| !found.contains(key)).count();
-        ensure(found.is_empty() || missed == 0, || {
-            format!("a scan missed {missed} records that stood throughout")
-        })?;
+    answers.into_iter().collect::<Checked>()?;
+    same("after all that", &keys(&store, 7, ScanFilter::default()).await?, &standing)
+}
+
+async fn disturb<S: Storage>(store: &S, standing: &[SubjectKey]) -> Checked {
+    let mut passing = VecDeque::new();
+    for (number, standing) in (0..).zip(standing) {
+        commit(store, standing, Expected::At(Version::FIRST), write(number, "again", 0)).await?;
+        let key = key("t", &format!("{number:02} passing"))?;
+        commit(store, &key, Expected::Absent, write(number, "passing", 0)).await?;
+        passing.push_back(key);
+        if passing.len() > 5 {
+            erase_next(store, &mut passing).await?;
+        }
     }
-    same("after all that", &keys(&store, 7, ScanFilter::default()).await?, &wanted)
+    while !passing.is_empty() {
+        erase_next(store, &mut passing).await?;
+    }
+    Ok(())
+}
+
+async fn erase_next<S: Storage>(store: &S, passing: &mut VecDeque<SubjectKey>) -> Checked {
+    let Some(key) = passing.pop_front() else { return Ok(()) };
+    erase(store, &key, Expected::At(Version::FIRST), write(0, "gone", 0)).await.map(drop)
 }
 
 pub(super) async fn scan_lists_what_the_filter_admits<S: Stores>(stores: &S) -> Checked {
@@ -97,3 +127,4 @@ async fn keys<S: Storage>(store: &S, limit: usize, filter: ScanFilter) -> Result
 }
 
 const MANY: usize = 10_000;
+const STANDING: u64 = 50;
