@@ -12,6 +12,7 @@
 )]
 
 mod process;
+mod redis;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 pub use process::{Folder, Process};
+pub use redis::{RedisCluster, RedisServer};
 
 /// Where a program is: on the path, or in one of `folders`.
 pub fn program(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
