@@ -157,7 +157,12 @@ impl Cluster {
         wait.arg(replicas).arg(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1)); // 0 waits for ever
         commands.push(wait);
         let mut answers = self.send(family, pipeline(commands)).await?;
-        match answers.pop() {
+        let waited = answers.pop();
+        // A new master knows no script yet; what it refused to run has nothing to wait for.
+        if answers.iter().all(Result::is_err) {
+            return Ok(answers);
+        }
+        match waited {
             Some(Ok(Value::Int(reached))) if reached >= i64::from(replicas) => Ok(answers),
             Some(Ok(Value::Int(reached))) => Err(Fault::NotReplicated { reached, wanted: replicas }),
             Some(Err(fault)) => Err(fault),

@@ -9,7 +9,7 @@
 //! sends a command twice. A commit whose reply was lost is an error, never a `Conflict`.
 //!
 //! # Memory
-//! Redis keeps everything in memory: about 650 bytes for an enrolled subject with a sealed record of 300 bytes, and
+//! Redis keeps everything in memory: about 600 bytes for an enrolled subject with a sealed record of 300 bytes, and
 //! about 200 for each event until it is pruned.
 //!
 //! # Features

@@ -84,6 +84,7 @@ impl RedisServer {
 #[derive(Debug)]
 pub struct RedisCluster {
     nodes: Vec<RedisServer>,
+    followers: usize,
 }
 
 impl RedisCluster {
@@ -104,8 +105,8 @@ impl RedisCluster {
         create.args(["--cluster-replicas", &replicas.to_string(), "--cluster-yes"]);
         let created = create.stdin(Stdio::null()).output().unwrap();
         assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stdout));
-        let cluster = Self { nodes };
-        wait_for("the cluster stands", || cluster.stands(count, masters * replicas).then_some(()));
+        let cluster = Self { nodes, followers: masters * replicas };
+        cluster.wait_until_it_stands();
         Some(cluster)
     }
 
@@ -114,25 +115,52 @@ impl RedisCluster {
         self.nodes.iter().map(RedisServer::url).collect()
     }
 
-    /// `kill -9` for the master that serves `key`, and where it was. Its replica takes over after the node timeout.
-    pub fn kill_master_of(&self, key: &str) -> String {
-        let first = self.nodes.first().unwrap();
-        let slot: u16 = first.ask(&["CLUSTER", "KEYSLOT", key]).trim().parse().unwrap();
+    /// The master that serves `key` now.
+    pub fn master_of(&self, key: &str) -> &RedisServer {
+        let slot =
+            self.nodes.iter().find_map(|node| node.ask(&["CLUSTER", "KEYSLOT", key]).trim().parse().ok());
+        let slot: u16 = slot.unwrap();
         let serves =
             |node: &&RedisServer| node.ask(&["CLUSTER", "NODES"]).lines().any(|line| is_own(line, slot));
-        let master = self.nodes.iter().find(serves).unwrap();
-        master.kill();
-        master.url()
+        wait_for("a master serves the slot", || self.nodes.iter().find(serves))
     }
 
-    fn stands(&self, nodes: usize, replicas: usize) -> bool {
+    /// Ends what binds the replicas of `master` to it, until [`RedisCluster::wait_until_it_stands`].
+    pub fn cut_off_replicas_of(&self, master: &RedisServer) {
+        let followed = format!("master_port:{}\r\n", master.port);
+        for node in &self.nodes {
+            if node.ask(&["INFO", "replication"]).contains(&followed) {
+                node.ask(&["CONFIG", "SET", "masterauth", "wrong"]); // the master lets nobody in with that
+            }
+        }
+        master.ask(&["CLIENT", "KILL", "TYPE", "replica"]);
+    }
+
+    /// `kill -9` for the master that serves `key`. Its replica takes over after the node timeout; started again, it
+    /// follows that one.
+    pub fn kill_master_of(&self, key: &str) -> &RedisServer {
+        let master = self.master_of(key);
+        master.kill();
+        master
+    }
+
+    /// Waits until every slot is served and every node that is no master follows one.
+    pub fn wait_until_it_stands(&self) {
+        for node in &self.nodes {
+            node.ask(&["CONFIG", "SET", "masterauth", ""]);
+        }
+        wait_for("the cluster stands", || self.stands().then_some(()));
+    }
+
+    fn stands(&self) -> bool {
         let ok = |node: &RedisServer| {
             let info = node.ask(&["CLUSTER", "INFO"]);
-            info.contains("cluster_state:ok") && info.contains(&format!("cluster_known_nodes:{nodes}"))
+            info.contains("cluster_state:ok")
+                && info.contains(&format!("cluster_known_nodes:{}", self.nodes.len()))
         };
         let follows =
             |node: &&RedisServer| node.ask(&["INFO", "replication"]).contains("master_link_status:up");
-        self.nodes.iter().all(ok) && self.nodes.iter().filter(follows).count() == replicas
+        self.nodes.iter().all(ok) && self.nodes.iter().filter(follows).count() == self.followers
     }
 }
 

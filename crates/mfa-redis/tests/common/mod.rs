@@ -1,11 +1,12 @@
 //! What the tests write, and how they reach a server.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use mfa_core::id::{Pseudonym, SubjectId, SubjectKey, TenantId};
 use mfa_core::time::UnixSeconds;
 use mfa_redis::{RedisOptions, RedisStorage};
-use mfa_storage::{EventBody, MethodSet, StorageError, Summary, Write};
+use mfa_storage::{Bucket, BucketKey, EventBody, MethodSet, StorageError, Summary, Write};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
 pub(crate) const NOW: UnixSeconds = UnixSeconds::new(1_800_000_000);
@@ -40,15 +41,21 @@ pub(crate) fn fresh() -> RedisOptions {
 }
 
 pub(crate) async fn connect(url: &str) -> ConnectionManager {
-    let patient = std::time::Duration::from_secs(20);
+    let patient = Duration::from_secs(20);
     let config = ConnectionManagerConfig::new()
         .set_response_timeout(Some(patient))
         .set_connection_timeout(Some(patient))
-        .set_max_delay(std::time::Duration::from_millis(50))
+        .set_max_delay(Duration::from_millis(50))
         .set_number_of_retries(100);
     redis::Client::open(url).unwrap().get_connection_manager_with_config(config).await.unwrap()
 }
 
 pub(crate) async fn open(url: &str, options: RedisOptions) -> Result<RedisStorage, StorageError> {
     RedisStorage::open(connect(url).await, options).await
+}
+
+pub(crate) fn bucket(number: u64, burst: u32, seconds: u64) -> Bucket {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&number.to_be_bytes());
+    Bucket { key: BucketKey::new(key), burst, interval: Duration::from_secs(seconds) }
 }
