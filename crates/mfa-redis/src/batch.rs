@@ -5,7 +5,7 @@ use mfa_storage::{Commit, CommitOutcome, Operation, Snapshot, StorageError};
 
 use crate::fault::Fault;
 use crate::layout::{self, Family, Layout};
-use crate::link::Link;
+use crate::link::{Answer, Link};
 use crate::record;
 use crate::script::Call;
 
@@ -15,9 +15,9 @@ pub(crate) async fn load(
     subjects: &[SubjectKey],
 ) -> Vec<Result<Option<Snapshot>, StorageError>> {
     let mut answers = Answers::new(subjects.len());
-    for (family, items) in by_home(layout, subjects.iter().map(layout::name)) {
-        let (places, names): (Vec<usize>, Vec<Vec<u8>>) = items.into_iter().unzip();
-        answers.put(&places, record::load_from(link, &family, &names).await);
+    for portion in portions(layout, subjects.iter().map(layout::name)) {
+        let loaded = record::load_from(link, &portion.family, &portion.names).await;
+        answers.put(&portion.places, loaded);
     }
     answers.finish(Operation::Load)
 }
@@ -28,36 +28,41 @@ pub(crate) async fn commit(
     commits: &[Commit],
 ) -> Vec<Result<CommitOutcome, StorageError>> {
     let mut answers = Answers::new(commits.len());
-    for (family, items) in by_home(layout, commits.iter().map(|commit| layout::name(&commit.subject))) {
-        let items: Vec<_> =
-            items.into_iter().filter_map(|(place, name)| Some((place, name, commits.get(place)?))).collect();
-        let call = |(_, name, commit): &(usize, Vec<u8>, &Commit)| {
-            record::replacement(&family, name, commit.expected, &commit.write, false)
+    for portion in portions(layout, commits.iter().map(|commit| layout::name(&commit.subject))) {
+        let commits: Vec<&Commit> = portion.places.iter().filter_map(|place| commits.get(*place)).collect();
+        let replacement = |(name, commit): (&Vec<u8>, &&Commit)| {
+            record::replacement(&portion.family, name, commit.expected, &commit.write, false)
         };
-        let calls: Vec<Call> = items.iter().map(call).collect();
-        let ran = link.run(&family, &calls).await.map(|ran| {
-            ran.into_iter()
-                .zip(&items)
-                .map(|(answer, item)| record::outcome(answer, item.2.expected))
-                .collect()
-        });
-        let places: Vec<usize> = items.iter().map(|(place, ..)| *place).collect();
-        answers.put(&places, ran);
+        let calls: Vec<Call> = portion.names.iter().zip(&commits).map(replacement).collect();
+        let outcome = |(answer, commit): (Answer, &&Commit)| record::outcome(answer, commit.expected);
+        let ran = link.run(&portion.family, &calls).await;
+        let outcomes = ran.map(|answers| answers.into_iter().zip(&commits).map(outcome).collect());
+        answers.put(&portion.places, outcomes);
     }
     answers.finish(Operation::Commit)
 }
 
-/// The families that are asked, with the place of each item in the call and its name.
-fn by_home(layout: &Layout, names: impl Iterator<Item = Vec<u8>>) -> Vec<(Family, Vec<(usize, Vec<u8>)>)> {
-    let mut homes: Vec<(Family, Vec<(usize, Vec<u8>)>)> = Vec::new();
+/// What of a batch lies in one family.
+struct Portion {
+    family: Family,
+    /// Of each item, its place in the call.
+    places: Vec<usize>,
+    names: Vec<Vec<u8>>,
+}
+
+fn portions(layout: &Layout, names: impl Iterator<Item = Vec<u8>>) -> Vec<Portion> {
+    let mut portions: Vec<Portion> = Vec::new();
     for (place, name) in names.enumerate() {
-        let home = layout.home(&name);
-        match homes.iter_mut().find(|(known, _)| *known == home) {
-            Some((_, items)) => items.push((place, name)),
-            None => homes.push((home, vec![(place, name)])),
+        let family = layout.home(&name);
+        match portions.iter_mut().find(|known| known.family == family) {
+            Some(known) => {
+                known.places.push(place);
+                known.names.push(name);
+            }
+            None => portions.push(Portion { family, places: vec![place], names: vec![name] }),
         }
     }
-    homes
+    portions
 }
 
 /// Answers in the order of the call.

@@ -1,4 +1,11 @@
 //! Many subjects in one round trip, each answered for itself.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests: they fail by panicking"
+)]
 
 use std::time::Duration;
 

@@ -2,6 +2,13 @@
 //!
 //! What cannot be promised here, and no kit can show: that an acknowledged commit survives the loss of a master. The
 //! last part loses four and prints what that cost.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests: they fail by panicking"
+)]
 #![cfg(feature = "danger-async-replication")]
 
 use std::future::Future;

@@ -1,4 +1,11 @@
 //! Redis keeps every promise: through one connection, and through two that know nothing of each other.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests: they fail by panicking"
+)]
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};

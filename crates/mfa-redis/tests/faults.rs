@@ -1,5 +1,12 @@
 //! Servers killed and connections cut in the middle of commits: nothing acknowledged is lost, and a conflict only ever
 //! means that nothing was written. What a power cut leaves is not shown here: the file system outlives the kill.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests: they fail by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,11 @@
 //! Whatever is spent, refunded and pruned in whatever order and by whatever clock: Redis answers as memory does.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests: they fail by panicking"
+)]
 
 use std::time::Duration;
 

@@ -1,4 +1,11 @@
 //! What an enrolled subject costs in the server's memory, of which all of Redis is made.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests: they fail by panicking"
+)]
 
 use mfa_storage::{BatchStorage as _, Commit, CommitOutcome, Expected, Version};
 use mfa_test_servers::RedisServer;

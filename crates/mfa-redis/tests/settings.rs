@@ -1,4 +1,11 @@
 //! A server that would forget is refused, and the refusal names what is wrong with it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests: they fail by panicking"
+)]
 
 use std::error::Error as _;
 

@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::arithmetic_side_effects,
     clippy::missing_panics_doc,
     reason = "a test that cannot go on must stop"
 )]
