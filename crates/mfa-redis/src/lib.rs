@@ -10,7 +10,7 @@
 //!
 //! # Memory
 //! Redis keeps everything in memory: about 600 bytes for an enrolled subject with a sealed record of 300 bytes, and
-//! about 200 for each event until it is pruned.
+//! about 250 more with its first event of 100 bytes, until that is pruned.
 //!
 //! # Features
 //! - `danger-async-replication`: storage in a cluster, which may lose acknowledged commits when it loses a master.
