@@ -7,11 +7,13 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::arithmetic_side_effects,
     clippy::missing_panics_doc,
     reason = "a test that cannot go on must stop"
 )]
 
 mod process;
+mod redis;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -19,6 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 pub use process::{Folder, Process};
+pub use redis::{RedisCluster, RedisServer};
 
 /// Where a program is: on the path, or in one of `folders`.
 pub fn program(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
