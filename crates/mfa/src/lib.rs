@@ -58,6 +58,7 @@
 //! | --- | --- | --- |
 //! | `qr` | yes | QR codes as SVG and terminal text |
 //! | `sms` | no | codes by text message: number plans, senders as [`sms`](https://docs.rs/mfa-sms), budgets |
+//! | `redis` | no | the Redis backend as [`redis`](https://docs.rs/mfa-redis) |
 //! | `sqlite` | no | the embedded backend as [`sqlite`](https://docs.rs/mfa-sqlite) |
 //! | `testing` | no | a hand clock, a seeded random source, a test authenticator |
 #![forbid(unsafe_code)]
@@ -114,6 +115,9 @@ pub use mfa_core::phone::PhoneNumber;
 pub use mfa_core::time::UnixSeconds;
 /// Rules: who must, who may, with what, how fresh.
 pub use mfa_policy as policy;
+#[cfg(feature = "redis")]
+/// The Redis backend.
+pub use mfa_redis as redis;
 #[cfg(feature = "sms")]
 /// Composing and sending texts.
 pub use mfa_sms as sms;

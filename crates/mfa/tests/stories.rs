@@ -118,10 +118,7 @@ fn the_keyring_is_proved_by_a_canary(world: World) {
     block_on(world.mfa.verify_setup()).unwrap();
     assert_eq!(world.count(EventKind::StorageInitialized), 1);
     let other = mfa::Keyring::generate(&mfa::SystemRandom).unwrap();
-    let stranger = match &world.backend {
-        common::Backend::Memory(storage) => mfa::Mfa::builder().storage(storage.clone()),
-        common::Backend::Sqlite(storage, _) => mfa::Mfa::builder().storage(storage.clone()),
-    };
+    let stranger = mfa::Mfa::builder().storage(world.storage_of_its_own());
     let stranger = stranger.keyring(other).clock(world.clock.clone()).build().unwrap();
     let answer = block_on(stranger.verify_setup());
     assert!(matches!(answer, Err(mfa::Error::Unavailable(mfa::Unavailable::RecordUnreadable))), "{answer:?}");

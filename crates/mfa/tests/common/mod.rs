@@ -8,6 +8,7 @@
 )]
 
 pub mod faults;
+pub mod servers;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,6 +38,9 @@ macro_rules! on_each_backend {
         mod sqlite {
             $(#[test] fn $check() { super::$check($crate::common::World::sqlite()); })*
         }
+        mod redis {
+            $(#[test] fn $check() { $crate::common::World::redis().map(super::$check); })*
+        }
     };
 }
 
@@ -53,6 +57,7 @@ pub struct World {
 pub enum Backend {
     Memory(MemoryStorage),
     Sqlite(SqliteStorage, Arc<TempDir>),
+    Server(servers::OnServer),
 }
 
 impl World {
@@ -63,6 +68,11 @@ impl World {
     pub fn sqlite() -> Self {
         let dir = TempDir::new();
         Self::over(Backend::Sqlite(SqliteStorage::open(dir.0.join("mfa.db")).unwrap(), Arc::new(dir)))
+    }
+
+    /// None where no Redis is installed; where `CI` is set, that fails.
+    pub fn redis() -> Option<Self> {
+        servers::redis().map(|storage| Self::over(Backend::Server(storage)))
     }
 
     pub fn over(backend: Backend) -> Self {
@@ -217,6 +227,7 @@ impl Backend {
         match self {
             Self::Memory(storage) => Box::new(storage.clone()),
             Self::Sqlite(storage, _) => Box::new(storage.clone()),
+            Self::Server(storage) => Box::new(storage.clone()),
         }
     }
 }
@@ -236,6 +247,7 @@ fn library(backend: &Backend, clock: &HandClock, random: &SeededRandom) -> Mfa {
     match backend {
         Backend::Memory(storage) => builder.storage(storage.clone()).build().unwrap(),
         Backend::Sqlite(storage, _) => builder.storage(storage.clone()).build().unwrap(),
+        Backend::Server(storage) => builder.storage(storage.clone()).build().unwrap(),
     }
 }
 
