@@ -20,15 +20,20 @@ static RUNTIME: LazyLock<Runtime> =
 
 /// A store that nobody else uses, on a Redis that all tests of this process share; none where none is installed.
 pub fn redis() -> Option<OnServer> {
+    RedisServer::shared().map(redis_on)
+}
+
+/// A store that nobody else uses, on this Redis.
+pub fn redis_on(server: &RedisServer) -> OnServer {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let url = RedisServer::shared()?.url();
+    let url = server.url();
     let prefix = format!("world-{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let storage = RUNTIME.block_on(async {
         let client = redis::Client::open(url).unwrap();
         let connection = client.get_connection_manager().await.unwrap();
         RedisStorage::open(connection, RedisOptions::new().prefix(&prefix).unwrap()).await.unwrap()
     });
-    Some(OnServer(Arc::new(storage)))
+    OnServer(Arc::new(storage))
 }
 
 /// Enters the runtime for each call, whoever drives it.
