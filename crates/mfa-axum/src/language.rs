@@ -2,6 +2,12 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT_LANGUAGE;
+use mfa::Context;
+
+/// Texts to phones are written as the pages are; what a host's own pages are written in may be none of theirs.
+pub(crate) fn in_language(context: Context, page: &str, wanted: &[String]) -> Context {
+    context.locales([page].into_iter().chain(wanted.iter().map(String::as_str)))
+}
 
 /// The languages of `Accept-Language`, best first, for [`Visitor::languages`](crate::Visitor::languages).
 ///

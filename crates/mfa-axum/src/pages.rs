@@ -16,7 +16,7 @@ use thiserror::Error;
 use crate::answer;
 use crate::flow::Flow;
 use crate::host::{DynHost, Host, HostError, Renew, Visitor};
-use crate::language::accepted_languages;
+use crate::language::{accepted_languages, in_language};
 use crate::layout::Layout;
 use crate::paths::Paths;
 use crate::proven::{Beside, Errand};
@@ -139,7 +139,8 @@ impl Pages {
         if challenge.methods != Methods::SMS {
             return challenge.ticket;
         }
-        let context = visitor.context.clone().locales(visitor.languages.iter().map(String::as_str));
+        let (tag, _) = self.inner.catalogue.select(visitor.languages.iter().map(String::as_str));
+        let context = in_language(visitor.context.clone(), tag, &visitor.languages);
         match self.inner.mfa.send_code(&context, &challenge.ticket).await {
             Ok(sent) => sent.ticket,
             Err(error) => {

@@ -9,7 +9,7 @@ use crate::answer;
 use crate::flow::Flow;
 use crate::form::Form;
 use crate::host::{Renew, Visitor};
-use crate::language::accepted_languages;
+use crate::language::{accepted_languages, in_language};
 use crate::pages::Pages;
 use crate::paths::Paths;
 use crate::proven::Beside;
@@ -51,9 +51,8 @@ impl<'a> Visit<'a> {
         if visitor.languages.is_empty() {
             visitor.languages = accepted_languages(&parts.headers);
         }
-        // Texts to phones are written as the pages are.
-        visitor.context = visitor.context.locales(visitor.languages.iter().map(String::as_str));
-        let (_, texts) = pages.inner.catalogue.select(visitor.languages.iter().map(String::as_str));
+        let (tag, texts) = pages.inner.catalogue.select(visitor.languages.iter().map(String::as_str));
+        visitor.context = in_language(visitor.context, tag, &visitor.languages);
         Self { pages, visitor, texts, parts, is_json: answer::wants_json(&parts.headers) }
     }
 
