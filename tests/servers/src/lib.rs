@@ -11,14 +11,18 @@
     reason = "a test that cannot go on must stop"
 )]
 
+mod postgres;
 mod process;
+mod proxy;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+pub use postgres::{PostgresServer, Standby};
 pub use process::{Folder, Process};
+pub use proxy::Proxy;
 
 /// Where a program is: on the path, or in one of `folders`.
 pub fn program(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
