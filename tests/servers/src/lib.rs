@@ -12,7 +12,9 @@
     reason = "a test that cannot go on must stop"
 )]
 
+mod postgres;
 mod process;
+mod proxy;
 mod redis;
 
 use std::net::TcpListener;
@@ -20,7 +22,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+pub use postgres::{PostgresServer, Standby};
 pub use process::{Folder, Process};
+pub use proxy::Proxy;
 pub use redis::{RedisCluster, RedisServer};
 
 /// Where a program is: on the path, or in one of `folders`.

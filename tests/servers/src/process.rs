@@ -95,6 +95,10 @@ while read -r what which; do
     esac
 done
 [ -z "$running" ] || kill -9 $running
+for folder in $folders; do # PostgreSQL notes its segment of System V memory, which outlives it
+    segment=$(sed -n 's/^ *[0-9][0-9]*  *\([0-9][0-9]*\)$/\1/p' "$folder/data/postmaster.pid" 2>/dev/null)
+    [ -z "$segment" ] || ipcrm -m "$segment" 2>/dev/null
+done
 for try in 1 2 3 4 5; do
     rm -rf $folders && exit
     sleep 1 # a server's children may still write
