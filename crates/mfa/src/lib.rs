@@ -58,6 +58,7 @@
 //! | --- | --- | --- |
 //! | `qr` | yes | QR codes as SVG and terminal text |
 //! | `sms` | no | codes by text message: number plans, senders as [`sms`](https://docs.rs/mfa-sms), budgets |
+//! | `postgres` | no | the PostgreSQL backend as [`postgres`](https://docs.rs/mfa-postgres) |
 //! | `redis` | no | the Redis backend as [`redis`](https://docs.rs/mfa-redis) |
 //! | `sqlite` | no | the embedded backend as [`sqlite`](https://docs.rs/mfa-sqlite) |
 //! | `testing` | no | a hand clock, a seeded random source, a test authenticator |
@@ -115,6 +116,9 @@ pub use mfa_core::phone::PhoneNumber;
 pub use mfa_core::time::UnixSeconds;
 /// Rules: who must, who may, with what, how fresh.
 pub use mfa_policy as policy;
+#[cfg(feature = "postgres")]
+/// The PostgreSQL backend.
+pub use mfa_postgres as postgres;
 #[cfg(feature = "redis")]
 /// The Redis backend.
 pub use mfa_redis as redis;

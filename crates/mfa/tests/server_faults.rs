@@ -25,20 +25,61 @@ use mfa::{
     SessionBinding, Subject, SubjectId, SystemRandom,
 };
 use mfa_core::time::{Period, TimeStep};
-use mfa_test_servers::RedisServer;
+use mfa_test_servers::{PostgresServer, Proxy, RedisServer};
 use pollster::block_on;
 
 const PEOPLE: usize = 64;
+const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn redis_is_killed_and_comes_back() {
     let Some(server) = RedisServer::start() else { return };
     let storage = servers::redis_on(&server);
-    let tally = sign_in_while(&storage, || {
+    let tally = sign_in_while(&storage, SECOND, || {
         server.kill();
         server.restart();
     });
     tally.report("Redis, appendfsync always, kill -9");
+}
+
+#[test]
+fn postgres_is_killed_and_comes_back() {
+    let Some(server) = PostgresServer::start() else { return };
+    let pool = servers::postgres_pool(&server.new_database());
+    let tally = sign_in_while(&servers::postgres_in(&pool, "mfa"), SECOND, || {
+        server.kill();
+        server.restart();
+    });
+    tally.report("PostgreSQL, kill -9");
+}
+
+#[test]
+fn connections_to_postgres_are_cut() {
+    let Some(server) = PostgresServer::start() else { return };
+    let proxy = Proxy::start(server.port());
+    let through = server.new_database().replace(&server.port().to_string(), &proxy.port().to_string());
+    let pool = servers::postgres_pool(&through);
+    let tally =
+        sign_in_while(&servers::postgres_in(&pool, "mfa"), SECOND / 20, || proxy.cut_before_next_answer());
+    tally.report("PostgreSQL, connections cut before the answer");
+}
+
+#[test]
+fn a_postgres_primary_is_lost_and_its_standby_promoted() {
+    let Some(server) = PostgresServer::start() else { return };
+    let proxy = Proxy::start(server.port());
+    let through = server.new_database().replace(&server.port().to_string(), &proxy.port().to_string());
+    let standby = server.synchronous_standby();
+    let pool = servers::postgres_pool(&through);
+    let is_lost = AtomicBool::new(false);
+    let tally = sign_in_while(&servers::postgres_in(&pool, "mfa"), SECOND, || {
+        if !is_lost.swap(true, SeqCst) {
+            server.kill();
+            standby.promote();
+            proxy.point_to(standby.server().port());
+        }
+    });
+    tally.report("PostgreSQL, primary lost, synchronous standby promoted");
 }
 
 /// What became of every attempt.
@@ -80,7 +121,7 @@ struct Person {
     used: Vec<TimeStep>,
 }
 
-fn sign_in_while(storage: &OnServer, fault: impl Fn()) -> Tally {
+fn sign_in_while(storage: &OnServer, pause: Duration, fault: impl Fn()) -> Tally {
     let mut people: Vec<_> = (0..PEOPLE).map(|number| Person::enroll(storage, number)).collect();
     let (tally, over) = (Tally::default(), AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -92,10 +133,10 @@ fn sign_in_while(storage: &OnServer, fault: impl Fn()) -> Tally {
                 }
             });
         }
-        let seconds = std::env::var("MFA_FAULT_SECONDS").map_or(10, |text| text.parse().unwrap());
-        for _ in 0..seconds {
+        let seconds: u32 = std::env::var("MFA_FAULT_SECONDS").map_or(10, |text| text.parse().unwrap());
+        for _ in 0..seconds * 1000 / u32::try_from(pause.as_millis()).unwrap() {
             #[expect(clippy::disallowed_methods, reason = "servers run by a clock of their own")]
-            std::thread::sleep(Duration::from_millis(700));
+            std::thread::sleep(pause);
             fault();
             tally.faults.fetch_add(1, SeqCst);
         }

@@ -38,6 +38,9 @@ macro_rules! on_each_backend {
         mod sqlite {
             $(#[test] fn $check() { super::$check($crate::common::World::sqlite()); })*
         }
+        mod postgres {
+            $(#[test] fn $check() { $crate::common::World::postgres().map(super::$check); })*
+        }
         mod redis {
             $(#[test] fn $check() { $crate::common::World::redis().map(super::$check); })*
         }
@@ -68,6 +71,11 @@ impl World {
     pub fn sqlite() -> Self {
         let dir = TempDir::new();
         Self::over(Backend::Sqlite(SqliteStorage::open(dir.0.join("mfa.db")).unwrap(), Arc::new(dir)))
+    }
+
+    /// None where no PostgreSQL is installed; where `CI` is set, that fails.
+    pub fn postgres() -> Option<Self> {
+        servers::postgres().map(|storage| Self::over(Backend::Server(storage)))
     }
 
     /// None where no Redis is installed; where `CI` is set, that fails.

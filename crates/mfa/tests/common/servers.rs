@@ -2,21 +2,42 @@
 
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll};
 
 use mfa::UnixSeconds;
+use mfa::postgres::PostgresOptions;
 use mfa::redis::{RedisOptions, RedisStorage};
 use mfa::storage::{
     CommitOutcome, Cursor, Durability, DynStorage, Expected, ScanFilter, Snapshot, Spend, SpendOutcome,
     Storage, StorageError, StoredEvent, Write,
 };
 use mfa_core::id::{ReservationId, SubjectKey};
-use mfa_test_servers::RedisServer;
+use mfa_test_servers::{PostgresServer, RedisServer};
+use sqlx::postgres::{PgPool, PgPoolOptions};
 use tokio::runtime::{Builder, Runtime};
 
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
+
+/// A store that nobody else uses, on a PostgreSQL that all tests of this process share; none where none is installed.
+pub fn postgres() -> Option<OnServer> {
+    static POOL: OnceLock<PgPool> = OnceLock::new();
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let server = PostgresServer::shared()?;
+    let pool = POOL.get_or_init(|| postgres_pool(&server.new_database()));
+    Some(postgres_in(pool, &format!("world_{}", NEXT.fetch_add(1, Ordering::Relaxed))))
+}
+
+pub fn postgres_pool(url: &str) -> PgPool {
+    RUNTIME.block_on(PgPoolOptions::new().max_connections(16).connect(url)).unwrap()
+}
+
+pub fn postgres_in(pool: &PgPool, schema: &str) -> OnServer {
+    let storage = PostgresOptions::new().schema(schema).unwrap().build(pool.clone());
+    RUNTIME.block_on(storage.migrate()).unwrap();
+    OnServer(Arc::new(storage))
+}
 
 /// A store that nobody else uses, on a Redis that all tests of this process share; none where none is installed.
 pub fn redis() -> Option<OnServer> {
