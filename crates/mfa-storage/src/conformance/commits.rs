@@ -1,12 +1,12 @@
 //! Checks of `load` and `commit`.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use mfa_core::id::SubjectKey;
 use mfa_core::time::UnixSeconds;
 
 use super::Stores;
-use super::drive::{poll_at_most, race};
+use super::drive::{Watched, poll_at_most, race};
 use super::failure::{Checked, ensure, same};
 use super::fixture::{commit, erase, everything, key, stored, subject, write};
 use crate::{CommitOutcome, Expected, MethodSet, ScanFilter, Snapshot, Storage, Summary, Version, Write};
@@ -200,40 +200,58 @@ pub(super) async fn load_never_sees_half_a_write<S: Stores>(stores: &S) -> Check
     // Everything about a version follows from its number.
     let whole = |version: u64| {
         let mut write = write(1, &version.to_string(), 1);
-        write.sealed.resize(usize::try_from(version).unwrap_or_default().saturating_mul(50), b'.');
+        write.sealed.resize(usize::try_from(version & 63).unwrap_or_default().saturating_mul(50), b'.');
         write.summary.key_id = u32::try_from(version).unwrap_or_default();
         write.summary.throttled_until = Some(UnixSeconds::new(version));
         write
     };
-    let first = commit(&store, &subject, Expected::Absent, whole(1)).await?;
-    let writing = AtomicBool::new(true);
-    let answers = race(stores, 4, |thread| {
-        let (store, subject, writing) = (&store, &subject, &writing);
+    commit(&store, &subject, Expected::Absent, whole(1)).await?;
+    let watched = Watched::by(READERS);
+    let answers = race(stores, READERS.saturating_add(1), |thread| {
+        let (store, subject, watched) = (&store, &subject, &watched);
         async move {
-            if thread == 0 {
-                let mut outcome = Ok(first);
-                for _ in 0..ROUNDS {
-                    let Ok(at) = outcome else { break };
-                    outcome = commit(store, subject, Expected::At(at), whole(at.next().get())).await;
-                }
-                writing.store(false, Ordering::SeqCst);
-                return outcome.map(drop);
-            }
-            while writing.load(Ordering::SeqCst) {
-                let loaded = store.load(subject).await?;
-                let listed = store.scan(None, 1, ScanFilter::default()).await?;
-                for found in loaded.into_iter().chain(listed.into_iter().map(|(_, found)| found)) {
-                    let Write { sealed, summary, .. } = whole(found.version.get());
-                    let wanted = Snapshot { version: found.version, sealed, summary };
-                    ensure(found == wanted, || {
-                        format!("parts of two writes were seen: {:?}", found.summary)
-                    })?;
-                }
-            }
-            Ok(())
+            let outcome = match thread.checked_sub(1) {
+                None => write_on(store, subject, watched, whole).await,
+                Some(reader) => look_for_halves(store, subject, (watched, reader), whole).await,
+            };
+            watched.end();
+            outcome
         }
     });
     answers.into_iter().collect()
+}
+
+async fn write_on<S: Storage>(
+    store: &S,
+    subject: &SubjectKey,
+    watched: &Watched,
+    whole: impl Fn(u64) -> Write,
+) -> Checked {
+    let (mut at, mut done) = (Version::FIRST, 0_usize);
+    while watched.goes_on(done) {
+        at = commit(store, subject, Expected::At(at), whole(at.next().get())).await?;
+        done = done.saturating_add(1);
+    }
+    Ok(())
+}
+
+async fn look_for_halves<S: Storage>(
+    store: &S,
+    subject: &SubjectKey,
+    (watched, reader): (&Watched, usize),
+    whole: impl Fn(u64) -> Write,
+) -> Checked {
+    while !watched.is_over() {
+        let loaded = store.load(subject).await?;
+        let listed = store.scan(None, 1, ScanFilter::default()).await?;
+        for found in loaded.into_iter().chain(listed.into_iter().map(|(_, found)| found)) {
+            let Write { sealed, summary, .. } = whole(found.version.get());
+            let wanted = Snapshot { version: found.version, sealed, summary };
+            ensure(found == wanted, || format!("parts of two writes were seen: {:?}", found.summary))?;
+        }
+        watched.looked(reader);
+    }
+    Ok(())
 }
 
 pub(super) async fn subjects_do_not_disturb_each_other<S: Stores>(stores: &S) -> Checked {
@@ -277,4 +295,5 @@ async fn next_version_is_there<S: Storage>(store: &S, key: &SubjectKey, number: 
 
 /// As many threads as a busy host has requests at once, more than this machine has cores.
 const THREADS: usize = 8;
+const READERS: usize = 3;
 const ROUNDS: usize = 64;

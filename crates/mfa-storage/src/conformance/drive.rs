@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -78,3 +78,42 @@ pub(super) fn race<S: Stores, T: Send, F: Future<Output = T>>(
         running.into_iter().map(finish).collect()
     })
 }
+
+/// Keeps one thread at work until the others, who watch it, have met it often enough.
+pub(super) struct Watched {
+    looks: Vec<AtomicUsize>,
+    over: AtomicBool,
+}
+
+impl Watched {
+    pub(super) fn by(watchers: usize) -> Self {
+        Self { looks: (0..watchers).map(|_| AtomicUsize::new(0)).collect(), over: AtomicBool::new(false) }
+    }
+
+    /// Whether the work goes on; `done` of it is.
+    pub(super) fn goes_on(&self, done: usize) -> bool {
+        let waiting = self.looks.iter().any(|looks| looks.load(Ordering::SeqCst) < LOOKS);
+        !self.is_over() && done < MOST && (waiting || done < LEAST)
+    }
+
+    /// Counts a look of `watcher`, from 0.
+    pub(super) fn looked(&self, watcher: usize) {
+        if let Some(looks) = self.looks.get(watcher) {
+            looks.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// The work is done, or somebody has seen enough.
+    pub(super) fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+}
+
+const LOOKS: usize = 30;
+const LEAST: usize = 60;
+/// Where looks take much longer than the work, that ends all the same.
+const MOST: usize = 1_000;

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use mfa_core::id::SubjectKey;
+
 use super::Stores;
-use super::drive::race;
+use super::drive::{Watched, race};
 use super::failure::{Broken, Checked, ensure, same};
 use super::fixture::{
     NOW, commit, earlier, everything, follow, later, stored, stream, subject, write, write_at,
 };
-use crate::{Cursor, Expected, Storage, StoredEvent, Version};
+use crate::{Cursor, Expected, Storage, StoredEvent, Version, Write};
 
 pub(super) async fn events_arrive_with_their_record<S: Stores>(stores: &S) -> Checked {
     let store = stores.empty().await?;
@@ -49,7 +51,7 @@ pub(super) async fn events_arrive_with_their_record<S: Stores>(stores: &S) -> Ch
     answers.into_iter().collect()
 }
 
-async fn version_of<S: Storage>(store: &S, subject: &mfa_core::id::SubjectKey) -> Result<u64, Broken> {
+async fn version_of<S: Storage>(store: &S, subject: &SubjectKey) -> Result<u64, Broken> {
     Ok(store.load(subject).await?.map_or(0, |snapshot| snapshot.version.get()))
 }
 
@@ -173,47 +175,27 @@ pub(super) async fn feed_goes_on_while_others_prune<S: Stores>(stores: &S) -> Ch
     let store = stores.empty().await?;
     let subject = subject("a")?;
     // Old and young events by turns. The first is young, so that the feed is never empty.
-    let at = |round: usize| if round & 1 == 0 { later(10) } else { earlier(10) };
-    let first = write_at(1, "x", 2, at(0));
-    let version = commit(&store, &subject, Expected::Absent, first).await?;
-    let writing = AtomicUsize::new(1);
-    let answers = race(stores, 4, |thread| {
-        let (store, subject, writing) = (&store, &subject, &writing);
+    commit(&store, &subject, Expected::Absent, by_turns(Version::FIRST)).await?;
+    let watched = Watched::by(READERS.saturating_add(1));
+    let answers = race(stores, READERS.saturating_add(2), |thread| {
+        let (store, subject, watched) = (&store, &subject, &watched);
         async move {
-            if thread == 0 {
-                let mut outcome = Ok(version);
-                for round in 1..COMMITS {
-                    let Ok(version) = outcome else { break };
-                    let write = write_at(1, "x", 2, at(round));
-                    outcome = commit(store, subject, Expected::At(version), write).await;
-                }
-                writing.store(0, Ordering::SeqCst);
-                return outcome.map(|_| Vec::new());
-            }
-            let (mut seen, mut cursor) = (Vec::new(), Cursor::START);
-            loop {
-                let last_look = writing.load(Ordering::SeqCst) == 0;
-                if thread == 1 {
-                    store.prune(NOW).await?;
-                } else {
-                    let (events, next) = follow(store, cursor, 3).await?;
-                    seen.extend(events);
-                    cursor = next;
-                }
-                if last_look {
-                    return Ok(seen);
-                }
-            }
+            let seen = match thread {
+                0 => commit_by_turns(store, subject, watched).await,
+                1 => prune_on(store, watched).await,
+                _ => follow_on(store, watched, thread.saturating_sub(1)).await,
+            };
+            watched.end();
+            seen
         }
     });
-    let young = (1..).map(Version::new).zip(0..COMMITS).filter(|(_, round)| round & 1 == 0);
-    let wanted: Vec<_> = young.flat_map(|(version, _)| [(version, 0), (version, 1)]).collect();
-    for seen in answers.into_iter().collect::<Result<Vec<_>, Broken>>()?.into_iter().skip(2) {
-        let mut seen: Vec<(Version, u32)> = seen
-            .into_iter()
-            .filter(|event: &StoredEvent| event.at >= NOW)
-            .map(|event| (event.version, event.index))
-            .collect();
+    let last = store.load(&subject).await?.map_or(0, |found| found.version.get());
+    let young = (1..=last).map(Version::new).filter(|version| is_young(*version));
+    let wanted: Vec<_> = young.flat_map(|version| [(version, 0), (version, 1)]).collect();
+    let answers = answers.into_iter().collect::<Result<Vec<_>, Broken>>()?;
+    for seen in answers.into_iter().skip(2) {
+        let young = seen.iter().filter(|event| is_young(event.version));
+        let mut seen: Vec<_> = young.map(|event| (event.version, event.index)).collect();
         seen.dedup();
         ensure(seen == wanted, || {
             format!(
@@ -224,6 +206,54 @@ pub(super) async fn feed_goes_on_while_others_prune<S: Stores>(stores: &S) -> Ch
         })?;
     }
     Ok(())
+}
+
+fn is_young(version: Version) -> bool {
+    version.get() & 1 == 1
+}
+
+fn by_turns(version: Version) -> Write {
+    write_at(1, "x", 2, if is_young(version) { later(10) } else { earlier(10) })
+}
+
+async fn commit_by_turns<S: Storage>(
+    store: &S,
+    subject: &SubjectKey,
+    watched: &Watched,
+) -> Result<Vec<StoredEvent>, Broken> {
+    let (mut at, mut done) = (Version::FIRST, 0_usize);
+    while watched.goes_on(done) {
+        at = commit(store, subject, Expected::At(at), by_turns(at.next())).await?;
+        done = done.saturating_add(1);
+    }
+    Ok(Vec::new())
+}
+
+async fn prune_on<S: Storage>(store: &S, watched: &Watched) -> Result<Vec<StoredEvent>, Broken> {
+    while !watched.is_over() {
+        store.prune(NOW).await?;
+        watched.looked(0);
+    }
+    Ok(Vec::new())
+}
+
+/// Everything from the start until the writer has ended, and what that left.
+async fn follow_on<S: Storage>(
+    store: &S,
+    watched: &Watched,
+    reader: usize,
+) -> Result<Vec<StoredEvent>, Broken> {
+    let (mut seen, mut cursor) = (Vec::new(), Cursor::START);
+    loop {
+        let last_look = watched.is_over();
+        let (events, next) = follow(store, cursor, 3).await?;
+        seen.extend(events);
+        cursor = next;
+        watched.looked(reader);
+        if last_look {
+            return Ok(seen);
+        }
+    }
 }
 
 const WRITERS: usize = 4;
