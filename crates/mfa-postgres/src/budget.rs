@@ -10,11 +10,11 @@ use mfa_core::time::UnixSeconds;
 use mfa_storage::gcra::{self, ArrivalTime, Decision};
 use mfa_storage::{Bucket, BucketKey, ReservationRefunded, Spend, SpendOutcome};
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Postgres, Row, Transaction};
+use sqlx::{PgPool, Row};
 
-use crate::event::BEGIN;
 use crate::fault::{Fault, column, number, read};
 use crate::schema::Schema;
+use crate::transaction::Transaction;
 
 pub(crate) async fn spend(
     pool: &PgPool,
@@ -22,7 +22,7 @@ pub(crate) async fn spend(
     spend: &Spend,
     now: UnixSeconds,
 ) -> Result<SpendOutcome, Fault> {
-    let mut transaction = pool.begin_with(BEGIN).await?;
+    let mut transaction = Transaction::begin(pool).await?;
     let Some(stored) = reserve(&mut transaction, schema, spend, now).await? else {
         return granted_before(transaction, schema, &spend.reservation).await;
     };
@@ -56,11 +56,11 @@ pub(crate) async fn refund(
     reservation: &ReservationId,
     now: UnixSeconds,
 ) -> Result<(), Fault> {
-    let mut transaction = pool.begin_with(BEGIN).await?;
-    let Some(known) = find(&mut transaction, schema, reservation).await? else { return Ok(()) };
-    if known.refunded || now >= known.lapses_at {
-        return Ok(());
-    }
+    let mut transaction = Transaction::begin(pool).await?;
+    let known = find(&mut transaction, schema, reservation).await?;
+    let Some(known) = known.filter(|known| !known.refunded && now < known.lapses_at) else {
+        return transaction.rollback().await;
+    };
     let spent = decode(&known.spent)?;
     let mut stored = lock(&mut transaction, schema, &spent).await?;
     for (key, interval) in &spent {
@@ -73,14 +73,13 @@ pub(crate) async fn refund(
         .bind(reservation.as_bytes().as_slice())
         .execute(&mut *transaction)
         .await?;
-    transaction.commit().await?;
-    Ok(())
+    transaction.commit().await
 }
 
 /// Notes the reservation and locks its budgets, in one statement; `None` if it was noted before. Whoever else is just
 /// noting it is waited for.
 async fn reserve(
-    transaction: &mut Transaction<'_, Postgres>,
+    transaction: &mut Transaction,
     schema: &Schema,
     spend: &Spend,
     now: UnixSeconds,
@@ -102,7 +101,7 @@ async fn reserve(
 }
 
 async fn granted_before(
-    mut transaction: Transaction<'_, Postgres>,
+    mut transaction: Transaction,
     schema: &Schema,
     reservation: &ReservationId,
 ) -> Result<SpendOutcome, Fault> {
@@ -123,7 +122,7 @@ struct Reservation {
 }
 
 async fn find(
-    transaction: &mut Transaction<'_, Postgres>,
+    transaction: &mut Transaction,
     schema: &Schema,
     reservation: &ReservationId,
 ) -> Result<Option<Reservation>, Fault> {
@@ -148,7 +147,7 @@ fn arrival_of(stored: &Stored, key: &BucketKey) -> Option<ArrivalTime> {
 }
 
 async fn lock(
-    transaction: &mut Transaction<'_, Postgres>,
+    transaction: &mut Transaction,
     schema: &Schema,
     spent: &[(BucketKey, Duration)],
 ) -> Result<Stored, Fault> {
@@ -162,7 +161,7 @@ async fn lock(
 
 /// Stores new arrival times of budgets whose rows are there and locked.
 async fn store(
-    transaction: &mut Transaction<'_, Postgres>,
+    transaction: &mut Transaction,
     schema: &Schema,
     arrivals: &[(BucketKey, ArrivalTime)],
 ) -> Result<(), Fault> {

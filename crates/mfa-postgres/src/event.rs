@@ -20,6 +20,7 @@ use sqlx::{PgPool, Row};
 
 use crate::fault::{Fault, column, number, read, retry};
 use crate::schema::Schema;
+use crate::transaction::Transaction;
 
 pub(crate) async fn feed(
     pool: &PgPool,
@@ -65,7 +66,7 @@ async fn is_full(pool: &PgPool, schema: &Schema, cursor: Cursor, limit: usize) -
 
 /// Gives a slice of what has none its place; whether the slice was full.
 async fn place_some(pool: &PgPool, schema: &Schema) -> Result<bool, Fault> {
-    let mut transaction = pool.begin_with(BEGIN).await?;
+    let mut transaction = Transaction::begin(pool).await?;
     sqlx::query(LOCK_FEED).bind(schema.lock(FEED)).execute(&mut *transaction).await?;
     let placed = sqlx::query(schema.sql(PLACE)).bind(SLICE).execute(&mut *transaction).await?;
     transaction.commit().await?;
@@ -76,7 +77,7 @@ async fn place_some(pool: &PgPool, schema: &Schema) -> Result<bool, Fault> {
 ///
 /// Under the lock of whoever gives places, so that the two never wait for each other's rows.
 pub(crate) async fn prune_some(pool: &PgPool, schema: &Schema, before: UnixSeconds) -> Result<bool, Fault> {
-    let mut transaction = pool.begin_with(BEGIN).await?;
+    let mut transaction = Transaction::begin(pool).await?;
     sqlx::query(LOCK_FEED).bind(schema.lock(FEED)).execute(&mut *transaction).await?;
     let removed = sqlx::query(schema.sql(PRUNE))
         .bind(column(before.get()))
@@ -103,9 +104,6 @@ const TABLE: &str = "event";
 const FEED: &str = "feed";
 /// Long enough to be worth its flush, short enough that nobody waits for it long.
 const SLICE: i64 = 1_000;
-
-/// Whatever the session's default is: what runs after the lock must see what was committed before it was had.
-pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// A place that was handed out must not be given to another event after a crash, even where the host's sessions do
 /// not wait for the disk.

@@ -52,6 +52,7 @@ mod prune;
 mod record;
 mod schema;
 mod storage;
+mod transaction;
 mod verify;
 
 pub use migrate::migrations;

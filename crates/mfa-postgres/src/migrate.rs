@@ -1,10 +1,10 @@
 //! The schema and how it grows.
 
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool};
 
-use crate::event::BEGIN;
 use crate::fault::{Fault, Unfit, read};
 use crate::schema::{InvalidSchemaName, Schema};
+use crate::transaction::Transaction;
 use crate::verify;
 
 /// Every step of the schema with its number, in order, for tables in `schema`.
@@ -38,7 +38,8 @@ pub(crate) async fn migrate(pool: &PgPool, schema: &Schema) -> Result<(), Fault>
     if version(&mut connection, schema).await? == Some(newest()) {
         return Ok(());
     }
-    let mut transaction = connection.begin_with(BEGIN).await?;
+    drop(connection);
+    let mut transaction = Transaction::begin(pool).await?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
         .bind(schema.lock("migrate"))
         .execute(&mut *transaction)
@@ -54,8 +55,7 @@ pub(crate) async fn migrate(pool: &PgPool, schema: &Schema) -> Result<(), Fault>
     for (_, template) in STEPS.iter().filter(|(version, _)| *version > found) {
         sqlx::raw_sql(schema.sql(template)).execute(&mut *transaction).await?;
     }
-    transaction.commit().await?;
-    Ok(())
+    transaction.commit().await
 }
 
 /// The number of the newest step that was applied; `None` before the first.

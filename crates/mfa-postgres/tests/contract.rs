@@ -7,15 +7,17 @@
     reason = "tests, and helpers outside of any test function"
 )]
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mfa_core::id::{ReservationId, SubjectKey};
 use mfa_core::time::UnixSeconds;
 use mfa_postgres::{PostgresOptions, PostgresStorage};
+use mfa_storage::conformance::batch::run_all_batch;
 use mfa_storage::conformance::{self, Stores, run_all};
 use mfa_storage::{
-    CommitOutcome, Cursor, Durability, Expected, ScanFilter, Snapshot, Spend, SpendOutcome, Storage,
-    StorageError, StoredEvent, Write,
+    Coalescing, CommitOutcome, Cursor, Durability, Expected, ScanFilter, Snapshot, Spend, SpendOutcome,
+    Storage, StorageError, StoredEvent, Write,
 };
 use mfa_test_servers::PostgresServer;
 use sqlx::PgPool;
@@ -45,6 +47,83 @@ fn every_promise(pools: usize, settings: &[(&str, &str)]) {
     let schemas = Schemas { pools: (0..pools).map(|_| pool(&url, 9, settings)).collect() };
     let report = schemas.drive(run_all(&schemas));
     report.into_result().unwrap_or_else(|failures| panic!("{failures}"));
+}
+
+#[test]
+fn a_server_that_is_killed_keeps_every_promise_and_those_of_batches() {
+    let Some(server) = PostgresServer::start() else { return };
+    let pool = pool(&server.new_database(), 9, &[]);
+    let stores = Killed { server, pool, latest: Mutex::default() };
+    for report in [stores.drive(run_all(&stores)), stores.drive(run_all_batch(&stores))] {
+        assert!(report.skipped().is_empty(), "{:?}", report.skipped());
+        report.into_result().unwrap_or_else(|failures| panic!("{failures}"));
+    }
+}
+
+/// Each store is a schema of a server of its own, which is killed where the kit asks what survives.
+struct Killed {
+    server: PostgresServer,
+    pool: PgPool,
+    latest: Mutex<String>,
+}
+
+impl Killed {
+    async fn open(&self, schema: &str) -> Result<PostgresStorage, StorageError> {
+        let storage = PostgresOptions::new().schema(schema).unwrap().build(self.pool.clone());
+        storage.migrate().await?;
+        Ok(storage)
+    }
+}
+
+impl Stores for Killed {
+    type Store = PostgresStorage;
+
+    async fn empty(&self) -> Result<PostgresStorage, StorageError> {
+        let schema = new_schema();
+        self.latest.lock().unwrap().clone_from(&schema);
+        self.open(&schema).await
+    }
+
+    async fn crash(&self, _: &PostgresStorage) -> Result<Option<PostgresStorage>, StorageError> {
+        self.server.kill();
+        self.server.restart();
+        let schema = self.latest.lock().unwrap().clone();
+        self.open(&schema).await.map(Some)
+    }
+
+    fn drive<F: Future>(&self, future: F) -> F::Output {
+        let _runtime = RUNTIME.enter();
+        conformance::block_on(future)
+    }
+}
+
+#[test]
+fn calls_that_share_round_trips_keep_every_promise() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let pool = pool(&server.new_database(), 9, &[]);
+    let stores = Coalesced { pool };
+    let report = stores.drive(run_all(&stores));
+    report.into_result().unwrap_or_else(|failures| panic!("{failures}"));
+}
+
+/// Each store is a schema of its own, whose calls go together.
+struct Coalesced {
+    pool: PgPool,
+}
+
+impl Stores for Coalesced {
+    type Store = Coalescing<PostgresStorage>;
+
+    async fn empty(&self) -> Result<Self::Store, StorageError> {
+        let storage = PostgresOptions::new().schema(&new_schema()).unwrap().build(self.pool.clone());
+        storage.migrate().await?;
+        Ok(Coalescing::new(storage))
+    }
+
+    fn drive<F: Future>(&self, future: F) -> F::Output {
+        let _runtime = RUNTIME.enter();
+        conformance::block_on(future)
+    }
 }
 
 /// Each store is a schema of its own.

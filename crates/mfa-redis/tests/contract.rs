@@ -8,15 +8,17 @@
 )]
 
 use std::future::Future;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mfa_core::id::{ReservationId, SubjectKey};
 use mfa_core::time::UnixSeconds;
 use mfa_redis::{RedisOptions, RedisStorage};
+use mfa_storage::conformance::batch::run_all_batch;
 use mfa_storage::conformance::{Stores, block_on, run_all};
 use mfa_storage::{
-    CommitOutcome, Cursor, Durability, Expected, ScanFilter, Snapshot, Spend, SpendOutcome, Storage,
-    StorageError, StoredEvent, Write,
+    Coalescing, CommitOutcome, Cursor, Durability, Expected, ScanFilter, Snapshot, Spend, SpendOutcome,
+    Storage, StorageError, StoredEvent, Write,
 };
 use mfa_test_servers::RedisServer;
 use tokio::runtime::Runtime;
@@ -72,6 +74,50 @@ fn two_connections_to_one_server_keep_every_promise() {
         let handles = [open(&url, options.clone()).await?, open(&url, options).await?];
         Ok(InTurn { handles, calls: AtomicUsize::new(0) })
     });
+}
+
+#[test]
+fn calls_that_share_round_trips_keep_every_promise() {
+    keeps_every_promise(async |url: String, options| Ok(Coalescing::new(open(&url, options).await?)));
+}
+
+#[test]
+fn redis_that_is_killed_keeps_every_promise_and_those_of_batches() {
+    let Some(server) = RedisServer::start() else { return };
+    let stores = Killed { runtime: Runtime::new().unwrap(), server, latest: Mutex::default() };
+    for report in [stores.drive(run_all(&stores)), stores.drive(run_all_batch(&stores))] {
+        assert!(report.skipped().is_empty(), "{:?}", report.skipped());
+        report.into_result().unwrap_or_else(|failures| panic!("{failures}"));
+    }
+}
+
+/// Makes stores on a server of its own, which is killed where the kit asks what survives.
+struct Killed {
+    runtime: Runtime,
+    server: RedisServer,
+    latest: Mutex<RedisOptions>,
+}
+
+impl Stores for Killed {
+    type Store = RedisStorage;
+
+    async fn empty(&self) -> Result<RedisStorage, StorageError> {
+        let options = fresh();
+        *self.latest.lock().unwrap() = options.clone();
+        open(&self.server.url(), options).await
+    }
+
+    async fn crash(&self, _: &RedisStorage) -> Result<Option<RedisStorage>, StorageError> {
+        self.server.kill();
+        self.server.restart();
+        let options = self.latest.lock().unwrap().clone();
+        open(&self.server.url(), options).await.map(Some)
+    }
+
+    fn drive<F: Future>(&self, future: F) -> F::Output {
+        let _entered = self.runtime.enter();
+        block_on(future)
+    }
 }
 
 /// Each call goes to the next handle, as requests go to nodes.
