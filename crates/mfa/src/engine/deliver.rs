@@ -8,7 +8,7 @@ use mfa_core::time::UnixSeconds;
 use mfa_policy::numbers::Destination;
 use mfa_policy::{Decision, Purpose, Region};
 use mfa_sms::text::{Amount, Brand, Language, Payee, Purpose as TextPurpose, Text};
-use mfa_sms::{IdempotencyKey, TextMessage};
+use mfa_sms::{Conversion, IdempotencyKey, TextMessage};
 use mfa_storage::{Spend, SpendOutcome};
 
 use super::Inner;
@@ -202,12 +202,12 @@ impl Inner {
         }
     }
 
-    /// Tells providers what became of their texts. Whoever does not take it is not told again; the rest waits for the next
+    /// Tells providers which of their texts came back. Whoever does not take it is not told again; the rest waits for the next
     /// call, so that a provider that is down holds nobody for long.
     pub(super) async fn give_feedback(&self, now: UnixSeconds) {
         let Some(texting) = &self.texting else { return };
-        while let Some((receipt, conversion)) = texting.feedback.next(now) {
-            if texting.sender.feedback(&receipt, conversion).await.is_err() {
+        while let Some(receipt) = texting.feedback.next(now) {
+            if texting.sender.feedback(&receipt, Conversion::Verified).await.is_err() {
                 return;
             }
         }

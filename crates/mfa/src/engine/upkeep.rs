@@ -31,7 +31,7 @@ pub struct Rewrapped {
 impl Mfa {
     /// Call it every minute or so, on every node: tells of sign-ins whose second factor never came (as an event of the
     /// subject, ten minutes after a right first factor), sweeps what is past its retention, and tells the providers of texts
-    /// whether their codes came back (`SmsSender::feedback`).
+    /// which codes came back to this node (`SmsSender::feedback`).
     ///
     /// # Errors
     /// [`Unavailable`](crate::Unavailable) when storage does not answer; nothing is lost, the next call goes on.

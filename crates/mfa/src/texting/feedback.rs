@@ -1,15 +1,18 @@
-//! What providers are told of the texts they took: whether the code came back. They weigh it against toll fraud.
+//! What providers are told of the texts they took: which codes came back. They weigh it against toll fraud.
+//!
+//! Only that is told. A code that did not come back here may have come back to another node, and a wrong "no" is worth less
+//! than none.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mfa_core::id::SubjectKey;
 use mfa_core::time::UnixSeconds;
-use mfa_sms::{Conversion, Receipt};
+use mfa_sms::Receipt;
 
 use crate::record::CodeUse;
 
-/// Receipts of texts whose code may still come back, and what is to be told. In the process and bounded: nothing depends
+/// Receipts of texts whose code may still come back, and of those that did, to be told. In the process and bounded: nothing depends
 /// on it, and what a restart forgets is not told.
 #[derive(Default)]
 pub(crate) struct Feedback(Mutex<Pending>);
@@ -17,7 +20,7 @@ pub(crate) struct Feedback(Mutex<Pending>);
 #[derive(Default)]
 struct Pending {
     open: VecDeque<Open>,
-    due: VecDeque<(Receipt, Conversion)>,
+    came_back: VecDeque<Receipt>,
 }
 
 struct Open {
@@ -28,7 +31,7 @@ struct Open {
 }
 
 impl Feedback {
-    /// Notes a text; one before it for the same use is replaced, and its code will not come back.
+    /// Notes a text in the place of the one before it for the same use.
     pub(crate) fn sent(
         &self,
         subject: &SubjectKey,
@@ -37,7 +40,7 @@ impl Feedback {
         expires_at: UnixSeconds,
     ) {
         let mut pending = self.pending();
-        pending.close(subject, code_use, Conversion::NotVerified);
+        pending.take(subject, code_use);
         if pending.open.len() >= MOST {
             pending.open.pop_front();
         }
@@ -46,18 +49,19 @@ impl Feedback {
 
     /// Notes that the code of the latest text for this use was typed.
     pub(crate) fn verified(&self, subject: &SubjectKey, code_use: CodeUse) {
-        self.pending().close(subject, code_use, Conversion::Verified);
+        let mut pending = self.pending();
+        let Some(open) = pending.take(subject, code_use) else { return };
+        if pending.came_back.len() >= MOST {
+            pending.came_back.pop_front();
+        }
+        pending.came_back.push_back(open.receipt);
     }
 
-    /// The next of what is to be told by now. It is handed out once.
-    pub(crate) fn next(&self, now: UnixSeconds) -> Option<(Receipt, Conversion)> {
+    /// The next that came back; it is handed out once. Forgets those that no longer can.
+    pub(crate) fn next(&self, now: UnixSeconds) -> Option<Receipt> {
         let mut pending = self.pending();
-        while let Some(expired) = pending.open.iter().position(|open| open.expires_at <= now) {
-            if let Some(open) = pending.open.remove(expired) {
-                pending.tell(open.receipt, Conversion::NotVerified);
-            }
-        }
-        pending.due.pop_front()
+        pending.open.retain(|open| now < open.expires_at);
+        pending.came_back.pop_front()
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {
@@ -66,18 +70,9 @@ impl Feedback {
 }
 
 impl Pending {
-    fn close(&mut self, subject: &SubjectKey, code_use: CodeUse, conversion: Conversion) {
+    fn take(&mut self, subject: &SubjectKey, code_use: CodeUse) -> Option<Open> {
         let is_it = |open: &Open| open.code_use == code_use && open.subject == *subject;
-        if let Some(found) = self.open.iter().position(is_it).and_then(|found| self.open.remove(found)) {
-            self.tell(found.receipt, conversion);
-        }
-    }
-
-    fn tell(&mut self, receipt: Receipt, conversion: Conversion) {
-        if self.due.len() >= MOST {
-            self.due.pop_front();
-        }
-        self.due.push_back((receipt, conversion));
+        self.open.iter().position(is_it).and_then(|found| self.open.remove(found))
     }
 }
 

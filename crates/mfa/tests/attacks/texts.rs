@@ -562,7 +562,7 @@ fn e10_a_provider_that_fails_costs_nobody_anything(world: World) {
 }
 
 fn e1_providers_are_told_which_codes_came_back(world: World) {
-    use mfa::sms::Conversion::{NotVerified, Verified};
+    use mfa::sms::Conversion::Verified;
     let texts = Texts::over(world);
     texts.with_phone("ada", US);
     let ctx = texts.member("ada");
@@ -578,11 +578,11 @@ fn e1_providers_are_told_which_codes_came_back(world: World) {
         block_on(texts.mfa().maintain()).unwrap();
         texts.outbox.feedback_given().into_iter().map(|(_, conversion)| conversion).collect::<Vec<_>>()
     };
-    // Set up with a code that came back; then one was replaced, and the one that took its place came back.
-    assert_eq!(told(), [Verified, NotVerified, Verified]);
+    // The code of the set-up, and that of the second text, which took the place of the first. Of the others nobody here
+    // knows: another node may have been given them.
+    assert_eq!(told(), [Verified, Verified]);
     texts.world.wait(600);
-    assert_eq!(told(), [Verified, NotVerified, Verified, NotVerified]);
-    assert_eq!(told().len(), 4, "told once");
+    assert_eq!(told(), [Verified, Verified], "told once");
 }
 
 fn inv_7_policy_is_asked_before_every_text(world: World) {
